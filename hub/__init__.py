@@ -1,0 +1,1 @@
+"""Printwarden's hub: scores frames, decides, commands, and keeps every tenant apart."""

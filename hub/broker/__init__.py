@@ -1,0 +1,1 @@
+"""The MQTT brokers the hub can use: the embedded one behind its gate, and Mosquitto."""

@@ -1,0 +1,1 @@
+"""The shipped detectors: ONNX files, their description and their training."""
