@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Dict, Optional
-
 from agent.protocol import Command
 
 
@@ -14,7 +12,7 @@ class CommandGuard:
         self._boot = boot
         self._last_seq = -1
 
-    def refusal(self, command: Command, *, retained: bool, clock: int, job: str) -> Optional[str]:
+    def refusal(self, command: Command, *, retained: bool, clock: int, job: str) -> str | None:
         """Why a command whose seal is good must not run, or None, which also uses its sequence number up.
 
         `clock` is the agent's own, in ms since boot; `job` is what the printer works on now.
@@ -38,9 +36,9 @@ class UplinkGuard:
 
     def __init__(self, boot: int = 0) -> None:
         self.boot = boot
-        self._last_seq: Dict[str, int] = {}
+        self._last_seq: dict[str, int] = {}
 
-    def refusal(self, stream: str, boot: int, seq: int, *, retained: bool = False) -> Optional[str]:
+    def refusal(self, stream: str, boot: int, seq: int, *, retained: bool = False) -> str | None:
         """Why a message must not be believed ("old_boot", "repeated"), or None, which also moves the guard on.
 
         A retained copy of the newest message is the broker's memory and no replay, so it may repeat the last number.

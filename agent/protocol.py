@@ -7,8 +7,9 @@ write another agent. Unknown members are ignored, wrong types are refused.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, TypeVar
+from typing import Any, TypeVar
 
 from agent import topics
 from agent.seal import ProtocolError, derive, open_jpeg, open_json, seal_jpeg, seal_json
@@ -22,7 +23,12 @@ NOT_PRINTING = ("idle", "finished", "cancelled", "error")
 STAGES = ("accepted", "refused", "confirmed", "failed")
 CAMERA_FAULTS = ("offline", "no_signal", "frozen", "dark", "covered")
 #: After-pause options: name to (least, greatest) value. Heater delays are in seconds, lengths in millimetres.
-AFTER_PAUSE = {"retract_mm": (0.0, 20.0), "lift_mm": (0.0, 50.0), "hotend_off_s": (0.0, 86_400.0), "bed_off_s": (0.0, 86_400.0)}
+AFTER_PAUSE = {
+    "retract_mm": (0.0, 20.0),
+    "lift_mm": (0.0, 50.0),
+    "hotend_off_s": (0.0, 86_400.0),
+    "bed_off_s": (0.0, 86_400.0),
+}
 
 MAX_INTEGER = 2**53
 _TEXT = 300
@@ -58,15 +64,15 @@ class State:
     phase: str
     job: str = ""
     file: str = ""
-    progress: Optional[float] = None
-    remaining_s: Optional[float] = None
-    layer: Optional[int] = None
-    layers: Optional[int] = None
-    temperatures: Mapping[str, Tuple[float, float]] = field(default_factory=dict)
-    can: Tuple[str, ...] = ()
+    progress: float | None = None
+    remaining_s: float | None = None
+    layer: int | None = None
+    layers: int | None = None
+    temperatures: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    can: tuple[str, ...] = ()
     control: str = ""
     message: str = ""
-    cameras: Tuple[CameraStatus, ...] = ()
+    cameras: tuple[CameraStatus, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -162,7 +168,9 @@ def pack_frame(key: bytes, printer: str, frame: Frame) -> bytes:
     """Put the header and the seal into `frame.jpeg`; raises ProtocolError if that is no JPEG or too large."""
     header = asdict(frame)
     del header["jpeg"]
-    return seal_jpeg(derive(key, "frame"), topics.frame(printer, frame.camera), {"v": VERSION, **header}, frame.jpeg)
+    return seal_jpeg(
+        derive(key, "frame"), topics.frame(printer, frame.camera), {"v": VERSION, **header}, frame.jpeg
+    )
 
 
 def read_frame(key: bytes, printer: str, camera: str, payload: bytes) -> Frame:
@@ -240,15 +248,15 @@ def _open(key: bytes, purpose: str, topic: str, payload: bytes) -> _Members:
 class _Members:
     """Typed access to the members of one message; every mismatch is a ProtocolError that names the member."""
 
-    def __init__(self, message: Dict[str, Any]) -> None:
+    def __init__(self, message: dict[str, Any]) -> None:
         self._message = message
         if message.get("v") != VERSION:
             raise ProtocolError("version", f"version {message.get('v')!r} where {VERSION} is spoken")
 
-    def stamps(self) -> Dict[str, int]:
+    def stamps(self) -> dict[str, int]:
         return {name: self.integer(name) for name in ("boot", "seq", "clock", "time")}
 
-    def text(self, name: str, default: Optional[str] = None) -> str:
+    def text(self, name: str, default: str | None = None) -> str:
         value = self._typed(name, str, default)
         if len(value) > _TEXT:
             raise ProtocolError("wrong_type", f"{name} is longer than {_TEXT} characters")
@@ -263,20 +271,20 @@ class _Members:
             raise ProtocolError("wrong_type", f"{name} must be a whole number from {least} to {greatest}")
         return value
 
-    def optional_integer(self, name: str) -> Optional[int]:
+    def optional_integer(self, name: str) -> int | None:
         return None if self._message.get(name) is None else self.integer(name)
 
-    def number(self, name: str, least: float, greatest: float) -> Optional[float]:
+    def number(self, name: str, least: float, greatest: float) -> float | None:
         value = self._message.get(name)
         return None if value is None else _number(name, value, least, greatest)
 
     def choice(self, name: str, allowed: Sequence[str]) -> str:
         return _choice(name, self.text(name), allowed)
 
-    def choices(self, name: str, allowed: Sequence[str]) -> Tuple[str, ...]:
+    def choices(self, name: str, allowed: Sequence[str]) -> tuple[str, ...]:
         return tuple(_choice(name, value, allowed) for value in self._typed(name, list, [])[: len(allowed)])
 
-    def temperatures(self, name: str) -> Dict[str, Tuple[float, float]]:
+    def temperatures(self, name: str) -> dict[str, tuple[float, float]]:
         readings = {}
         for sensor, pair in list(self._typed(name, dict, {}).items())[:16]:
             if not isinstance(pair, list) or len(pair) != 2:
@@ -284,16 +292,19 @@ class _Members:
             readings[sensor[:32]] = (_number(name, pair[0], -300, 3000), _number(name, pair[1], -300, 3000))
         return readings
 
-    def cameras(self, name: str) -> Tuple[CameraStatus, ...]:
+    def cameras(self, name: str) -> tuple[CameraStatus, ...]:
         return tuple(_camera(name, entry) for entry in self._typed(name, list, [])[:16])
 
-    def after(self, name: str) -> Dict[str, float]:
+    def after(self, name: str) -> dict[str, float]:
         options = self._typed(name, dict, {})
         for option in options:
             _choice(name, option, tuple(AFTER_PAUSE))
-        return {option: _number(f"{name}.{option}", value, *AFTER_PAUSE[option]) for option, value in options.items()}
+        return {
+            option: _number(f"{name}.{option}", value, *AFTER_PAUSE[option])
+            for option, value in options.items()
+        }
 
-    def _typed(self, name: str, kind: type[T], default: Optional[T]) -> T:
+    def _typed(self, name: str, kind: type[T], default: T | None) -> T:
         value = self._message.get(name, default)
         if not isinstance(value, kind):
             raise ProtocolError("wrong_type", f"{name} must be {kind.__name__}, not {type(value).__name__}")
@@ -311,7 +322,9 @@ def _camera(name: str, entry: Any) -> CameraStatus:
 
 def _choice(name: str, value: Any, allowed: Sequence[str]) -> str:
     if not isinstance(value, str) or value not in allowed:
-        raise ProtocolError("wrong_type", f"{name}: {value!r:.40} is none of {', '.join(filter(None, allowed))}")
+        raise ProtocolError(
+            "wrong_type", f"{name}: {value!r:.40} is none of {', '.join(filter(None, allowed))}"
+        )
     return value
 
 

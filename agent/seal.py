@@ -41,7 +41,9 @@ def derive(key: bytes, purpose: str) -> bytes:
         raise ValueError(f"a printer key has {KEY_BYTES} bytes, not {len(key)}")
     if purpose not in PURPOSES:
         raise ValueError(f"unknown key purpose {purpose!r}")
-    return hashlib.blake2b(b"printwarden/v1", key=key, person=purpose.encode(), digest_size=KEY_BYTES).digest()
+    return hashlib.blake2b(
+        b"printwarden/v1", key=key, person=purpose.encode(), digest_size=KEY_BYTES
+    ).digest()
 
 
 def seal_json(key: bytes, topic: str, message: dict[str, Any]) -> bytes:
@@ -119,7 +121,9 @@ def _checked(key: bytes, topic: str, sealed: bytes, rest: bytes) -> bytes:
 
 def _decode(text: bytes) -> dict[str, Any]:
     try:
-        message = json.loads(text.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
+        message = json.loads(
+            text.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_no_duplicates
+        )
     except (ValueError, RecursionError) as error:
         raise ProtocolError("malformed", f"not JSON: {error}") from error
     if not isinstance(message, dict):

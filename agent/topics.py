@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Optional
 
 ROOT = "printwarden/v1"
 
@@ -71,7 +70,7 @@ def hub(name: str) -> str:
     return f"{ROOT}/hub/{name}"
 
 
-def parse(topic: str) -> Optional[Topic]:
+def parse(topic: str) -> Topic | None:
     """The parts of a printer topic, or None if it is not one."""
     prefix, _, rest = topic.partition(f"{ROOT}/")
     parts = rest.split("/")

@@ -75,7 +75,9 @@ def grants(principal: Principal) -> Grants:
             return _integration(principal)
         case Kind.WORKER:
             return Grants(
-                publish=(f"{ROOT}/worker/{principal.id}/result",), receive=(f"{ROOT}/+/up/frame/+",), share=True
+                publish=(f"{ROOT}/worker/{principal.id}/result",),
+                receive=(f"{ROOT}/+/up/frame/+",),
+                share=True,
             )
         case Kind.PERSON:
             return Grants()
@@ -162,7 +164,10 @@ def _agent(printer: str) -> Grants:
 
 
 def _integration(principal: Principal) -> Grants:
-    publish, receive = [f"{DISCOVERY}/status"], [f"{ROOT}/hub/#", f"{DISCOVERY}/device/printwarden_hub/config"]
+    publish, receive = (
+        [f"{DISCOVERY}/status"],
+        [f"{ROOT}/hub/#", f"{DISCOVERY}/device/printwarden_hub/config"],
+    )
     for printer in sorted(principal.rights):
         if may_use(principal, Right.CONTROL, printer):
             publish.append(f"{ROOT}/{printer}/intent/{principal.id}")

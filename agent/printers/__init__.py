@@ -1,0 +1,1 @@
+"""The printers an agent can talk to, one file per kind."""
