@@ -262,7 +262,7 @@ class _Members:
             raise ProtocolError("wrong_type", f"{name} is longer than {_TEXT} characters")
         return value
 
-    def boolean(self, name: str, *, default: Optional[bool] = None) -> bool:
+    def boolean(self, name: str, *, default: bool | None = None) -> bool:
         return self._typed(name, bool, default)
 
     def integer(self, name: str, least: int = 0, greatest: int = MAX_INTEGER) -> int:
