@@ -1,0 +1,1 @@
+"""Everything that is settled: the only SQL, and the evidence folder beside it."""

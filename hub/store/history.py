@@ -1,0 +1,246 @@
+"""What was seen, decided and done: scores, events, commands, evidence."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hub.store.database import Database
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """One scored frame: the picture's own score and the certainty over time after it, both 0 to 1."""
+
+    printer: str
+    camera: str
+    t: float
+    score: float | None
+    certainty: float | None
+
+
+@dataclass(frozen=True)
+class EventRow:
+    """Something a person may want to know; `level` is info, warning or alarm."""
+
+    id: int
+    printer: str
+    t: float
+    kind: str
+    level: str
+    text: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class CommandRow:
+    """A command and how far it came: requested, sent, accepted, confirmed, failed or refused."""
+
+    id: str
+    printer: str
+    seq: int
+    t: float
+    action: str
+    job: str
+    initiator: str
+    reason: str
+    stage: str
+    outcome: str
+    dry: bool
+    updated: float
+
+
+@dataclass(frozen=True)
+class EvidenceRow:
+    """A stored picture."""
+
+    id: int
+    printer: str
+    camera: str
+    t: float
+    event: int | None
+    score: float | None
+    path: str
+    bytes: int
+    pinned: bool
+
+
+class History:
+    """Rows by printer, and the evidence folder. Scores are collected and written in batches by `flush`."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self._db = database
+        self._folder = folder
+        self._pending: list[ScoreRow] = []
+        self._lock = threading.Lock()
+
+    # Scores
+
+    def add_score(self, row: ScoreRow) -> None:
+        """Keep a score for the next `flush`."""
+        with self._lock:
+            self._pending.append(row)
+
+    def flush(self) -> int:
+        """Write the collected scores in one transaction; returns how many."""
+        with self._lock:
+            rows, self._pending = self._pending, []
+        if rows:
+            values = [(row.printer, row.camera, row.t, row.score, row.certainty) for row in rows]
+            with self._db.write() as db:
+                db.conn.executemany("INSERT INTO scores VALUES (?, ?, ?, ?, ?)", values)
+        return len(rows)
+
+    def scores(self, printer: str, since: float) -> list[ScoreRow]:
+        """Scores of one printer, oldest first."""
+        rows = self._db.rows("SELECT * FROM scores WHERE printer = ? AND t >= ? ORDER BY t", printer, since)
+        return [ScoreRow(**dict(row)) for row in rows]
+
+    # Events
+
+    def add_event(
+        self, printer: str, t: float, kind: str, level: str, text: str, data: Mapping[str, Any] | None = None
+    ) -> int:
+        """Settle an event and return its id."""
+        row = {
+            "printer": printer,
+            "t": t,
+            "kind": kind,
+            "level": level,
+            "text": text,
+            "data": json.dumps(dict(data or {})),
+        }
+        with self._db.write() as db:
+            return int(db.table("events").insert(row).last_pk)
+
+    def events(self, printer: str, limit: int = 50, before: int | None = None) -> list[EventRow]:
+        """Events of one printer, newest first."""
+        rows = self._db.rows(
+            "SELECT * FROM events WHERE printer = ? AND id < ? ORDER BY id DESC LIMIT ?",
+            printer,
+            before or 2**62,
+            limit,
+        )
+        return [EventRow(**{**dict(row), "data": json.loads(row["data"])}) for row in rows]
+
+    # Commands
+
+    def add_command(self, row: CommandRow) -> None:
+        """Settle a command before it is sent."""
+        with self._db.write() as db:
+            db.table("commands").insert({**vars(row), "dry": int(row.dry)})
+
+    def move_command(self, command: str, stage: str, outcome: str, t: float) -> None:
+        """Settle how far a command came."""
+        with self._db.write() as db:
+            db.execute(
+                "UPDATE commands SET stage = ?, outcome = ?, updated = ? WHERE id = ?",
+                [stage, outcome, t, command],
+            )
+
+    def commands(self, printer: str, limit: int = 20) -> list[CommandRow]:
+        """Commands of one printer, newest first."""
+        rows = self._db.rows(
+            "SELECT * FROM commands WHERE printer = ? ORDER BY seq DESC LIMIT ?", printer, limit
+        )
+        return [CommandRow(**{**dict(row), "dry": bool(row["dry"])}) for row in rows]
+
+    def open_commands(self) -> list[CommandRow]:
+        """Commands whose end is not known, of all printers."""
+        rows = self._db.rows("SELECT * FROM commands WHERE stage IN ('requested', 'sent', 'accepted')")
+        return [CommandRow(**{**dict(row), "dry": bool(row["dry"])}) for row in rows]
+
+    def last_sequence(self) -> int:
+        """The highest command sequence number ever used."""
+        row = self._db.row("SELECT max(seq) AS seq FROM commands")
+        return int(row["seq"] or 0) if row else 0
+
+    # Evidence
+
+    def add_evidence(
+        self,
+        printer: str,
+        camera: str,
+        t: float,
+        jpeg: bytes,
+        *,
+        event: int | None = None,
+        score: float | None = None,
+    ) -> int:
+        """Store a picture: file first, then its row, so that no row ever lacks its file. Raises OSError (disk full)."""
+        folder = self._folder / printer
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{int(t * 1000)}-{camera}.jpg"
+        partial = path.with_suffix(".part")
+        partial.write_bytes(jpeg)
+        os.replace(partial, path)
+        row = {
+            "printer": printer,
+            "camera": camera,
+            "t": t,
+            "event": event,
+            "score": score,
+            "path": str(path.relative_to(self._folder)),
+            "bytes": len(jpeg),
+        }
+        with self._db.write() as db:
+            return int(db.table("evidence").insert(row).last_pk)
+
+    def evidence(self, printer: str, limit: int = 50, event: int | None = None) -> list[EvidenceRow]:
+        """Pictures of one printer, newest first; of one event if asked."""
+        clause = "" if event is None else "AND event = ?"
+        arguments = [printer, *([] if event is None else [event]), limit]
+        rows = self._db.rows(
+            f"SELECT * FROM evidence WHERE printer = ? {clause} ORDER BY id DESC LIMIT ?", *arguments
+        )  # noqa: S608 - the clause is one of two constants
+        return [EvidenceRow(**{**dict(row), "pinned": bool(row["pinned"])}) for row in rows]
+
+    def picture(self, printer: str, evidence: int) -> bytes | None:
+        """The JPEG of one of this printer's pictures."""
+        row = self._db.row("SELECT path FROM evidence WHERE printer = ? AND id = ?", printer, evidence)
+        try:
+            return (self._folder / row["path"]).read_bytes() if row else None
+        except FileNotFoundError:
+            return None
+
+    # Retention
+
+    def prune(self, now: float, *, days: float, gigabytes: float) -> int:
+        """Delete unpinned pictures older than `days` or beyond `gigabytes` (oldest first), and old rows.
+
+        Returns how many pictures went. A row goes before its file, so a crash leaves a file and never a broken row;
+        such files are swept here too.
+        """
+        doomed = self._doomed(now - days * 86_400, gigabytes * 1e9)
+        with self._db.write() as db:
+            db.conn.executemany("DELETE FROM evidence WHERE id = ?", [(row["id"],) for row in doomed])
+            for table in ("scores", "events", "commands"):
+                db.execute(f"DELETE FROM {table} WHERE t < ?", [now - days * 86_400])  # noqa: S608 - constant names
+        known = {row["path"] for row in self._db.rows("SELECT path FROM evidence")}
+        for path in self._folder.glob("*/*"):
+            if str(path.relative_to(self._folder)) not in known and path.stat().st_mtime < now - 60:
+                path.unlink(missing_ok=True)
+        for row in doomed:
+            (self._folder / row["path"]).unlink(missing_ok=True)
+        return len(doomed)
+
+    def _doomed(self, oldest: float, budget: float) -> list[Any]:
+        doomed, kept = [], 0
+        for row in self._db.rows("SELECT id, path, t, bytes FROM evidence WHERE pinned = 0 ORDER BY t DESC"):
+            kept += row["bytes"]
+            if row["t"] < oldest or kept > budget:
+                doomed.append(row)
+        return doomed
+
+    def forget(self, printer: str) -> None:
+        """Delete everything about a printer, pictures included."""
+        with self._db.write() as db:
+            for table in ("scores", "events", "commands", "evidence"):
+                db.execute(f"DELETE FROM {table} WHERE printer = ?", [printer])  # noqa: S608 - constant names
+        for path in (self._folder / printer).glob("*"):
+            path.unlink(missing_ok=True)

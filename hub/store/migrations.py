@@ -1,0 +1,83 @@
+"""The database's history. A migration that was released is never changed; a new one is added below it."""
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+migrations = Migrations("printwarden")
+
+
+@migrations()
+def m001_people(db: Database) -> None:
+    """People, their sessions and one-time sign-in links."""
+    db.execute(
+        "CREATE TABLE people (name TEXT PRIMARY KEY, role TEXT NOT NULL, password_hash TEXT NOT NULL,"
+        " created REAL NOT NULL, disabled INTEGER NOT NULL DEFAULT 0, quota INTEGER NOT NULL DEFAULT 10)"
+    )
+    db.execute(
+        "CREATE TABLE sessions (token_hash TEXT PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+        " person TEXT NOT NULL REFERENCES people(name) ON DELETE CASCADE, created REAL NOT NULL, expires REAL NOT NULL)"
+    )
+    db.execute(
+        "CREATE TABLE sign_in_links (token_hash TEXT PRIMARY KEY,"
+        " person TEXT NOT NULL REFERENCES people(name) ON DELETE CASCADE, expires REAL NOT NULL)"
+    )
+
+
+@migrations()
+def m002_printers(db: Database) -> None:
+    """Printers, who may use them, and the credentials and enrolments that reach them."""
+    db.execute(
+        "CREATE TABLE printers (id TEXT PRIMARY KEY, name TEXT NOT NULL,"
+        " owner TEXT NOT NULL REFERENCES people(name), key BLOB NOT NULL, created REAL NOT NULL,"
+        " settings TEXT NOT NULL DEFAULT '{}', boot INTEGER NOT NULL DEFAULT 0, enrolled REAL)"
+    )
+    db.execute(
+        "CREATE TABLE grants (printer TEXT NOT NULL REFERENCES printers(id) ON DELETE CASCADE,"
+        " person TEXT NOT NULL REFERENCES people(name) ON DELETE CASCADE, right INTEGER NOT NULL,"
+        " PRIMARY KEY (printer, person))"
+    )
+    db.execute(
+        "CREATE TABLE credentials (id TEXT PRIMARY KEY, username TEXT NOT NULL, kind TEXT NOT NULL, owner TEXT,"
+        " label TEXT NOT NULL DEFAULT '', token_hash TEXT NOT NULL, rights TEXT NOT NULL DEFAULT '{}',"
+        " created REAL NOT NULL, expires REAL)"
+    )
+    db.execute("CREATE INDEX credentials_username ON credentials(username)")
+    db.execute(
+        "CREATE TABLE enrolments (id TEXT PRIMARY KEY, printer TEXT NOT NULL REFERENCES printers(id) ON DELETE CASCADE,"
+        " person TEXT NOT NULL, secret_hash TEXT NOT NULL, created REAL NOT NULL, expires REAL NOT NULL,"
+        " tries_left INTEGER NOT NULL)"
+    )
+
+
+@migrations()
+def m003_watching(db: Database) -> None:
+    """What was seen, decided and done."""
+    db.execute(
+        "CREATE TABLE scores (printer TEXT NOT NULL, camera TEXT NOT NULL, t REAL NOT NULL, score REAL, certainty REAL)"
+    )
+    db.execute("CREATE INDEX scores_printer_t ON scores(printer, t)")
+    db.execute(
+        "CREATE TABLE events (id INTEGER PRIMARY KEY, printer TEXT NOT NULL, t REAL NOT NULL, kind TEXT NOT NULL,"
+        " level TEXT NOT NULL, text TEXT NOT NULL, data TEXT NOT NULL DEFAULT '{}')"
+    )
+    db.execute("CREATE INDEX events_printer_id ON events(printer, id)")
+    db.execute(
+        "CREATE TABLE commands (id TEXT PRIMARY KEY, printer TEXT NOT NULL, seq INTEGER NOT NULL, t REAL NOT NULL,"
+        " action TEXT NOT NULL, job TEXT NOT NULL, initiator TEXT NOT NULL, reason TEXT NOT NULL, stage TEXT NOT NULL,"
+        " outcome TEXT NOT NULL DEFAULT '', dry INTEGER NOT NULL DEFAULT 0, updated REAL NOT NULL)"
+    )
+    db.execute("CREATE INDEX commands_printer_t ON commands(printer, t)")
+    db.execute(
+        "CREATE TABLE evidence (id INTEGER PRIMARY KEY, printer TEXT NOT NULL, camera TEXT NOT NULL, t REAL NOT NULL,"
+        " event INTEGER, score REAL, path TEXT NOT NULL, bytes INTEGER NOT NULL, pinned INTEGER NOT NULL DEFAULT 0)"
+    )
+    db.execute("CREATE INDEX evidence_printer_t ON evidence(printer, t)")
+
+
+@migrations()
+def m004_audit(db: Database) -> None:
+    """Who did what, each row chained to the one before it."""
+    db.execute(
+        "CREATE TABLE audit (id INTEGER PRIMARY KEY, t REAL NOT NULL, actor TEXT NOT NULL, session TEXT NOT NULL,"
+        " action TEXT NOT NULL, object TEXT NOT NULL, detail TEXT NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL)"
+    )

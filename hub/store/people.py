@@ -1,0 +1,152 @@
+"""People, their sessions and their one-time sign-in links. Tokens are stored as SHA-256 only."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import sqlite3
+from dataclasses import dataclass
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from hub.store.database import Database
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
+SESSION_S = 14 * 86_400
+LINK_S = 15 * 60
+MIN_PASSWORD = 10
+
+
+class PersonError(ValueError):
+    """A person cannot be added or changed like this; the text says why."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """A user of this hub; `role` is "admin" or "user"."""
+
+    name: str
+    role: str
+    quota: int
+
+
+@dataclass(frozen=True)
+class Session:
+    """A signed-in browser. `id` may be shown and logged; the token is only in its cookie."""
+
+    id: str
+    person: Person
+    expires: float
+
+
+def token() -> str:
+    """256 random bits as text."""
+    return secrets.token_urlsafe(32)
+
+
+def digest(secret: str | bytes) -> str:
+    """How machine secrets are stored."""
+    return hashlib.sha256(secret.encode() if isinstance(secret, str) else secret).hexdigest()
+
+
+class People:
+    """Everyone who can sign in."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+        self._hasher = PasswordHasher()
+        self._nobody = self._hasher.hash(secrets.token_hex(16))
+
+    def add(self, name: str, password: str | None, *, role: str, now: float) -> Person:
+        """Add a person; without a password only a sign-in link opens the account. Raises PersonError."""
+        if not NAME.fullmatch(name):
+            raise PersonError(f"{name!r}: use 1 to 40 of a-z, 0-9, dot, dash and underscore")
+        if role not in ("admin", "user"):
+            raise PersonError(f"{role!r} is no role; admin or user")
+        stored = self._hash(password) if password is not None else ""
+        try:
+            with self._db.write() as db:
+                db.table("people").insert(
+                    {"name": name, "role": role, "password_hash": stored, "created": now}
+                )
+        except sqlite3.IntegrityError as error:
+            raise PersonError(f"{name!r} exists already") from error
+        return Person(name, role, 10)
+
+    def get(self, name: str) -> Person | None:
+        """The person, unless unknown or disabled."""
+        row = self._db.row("SELECT name, role, quota FROM people WHERE name = ? AND disabled = 0", name)
+        return Person(**dict(row)) if row else None
+
+    def all(self) -> list[Person]:
+        """Everybody, by name."""
+        return [
+            Person(**dict(row)) for row in self._db.rows("SELECT name, role, quota FROM people ORDER BY name")
+        ]
+
+    def set_password(self, name: str, password: str) -> None:
+        """Change a password and end all sessions; raises PersonError."""
+        stored = self._hash(password)
+        with self._db.write() as db:
+            db.execute("UPDATE people SET password_hash = ? WHERE name = ?", [stored, name])
+            db.execute("DELETE FROM sessions WHERE person = ?", [name])
+
+    def check_password(self, name: str, password: str) -> Person | None:
+        """The person if the password is right. Takes as long for a name that does not exist."""
+        row = self._db.row("SELECT password_hash FROM people WHERE name = ? AND disabled = 0", name)
+        stored = row["password_hash"] if row and row["password_hash"] else self._nobody
+        try:
+            self._hasher.verify(stored, password)
+        except (VerificationError, InvalidHashError):
+            return None
+        return self.get(name) if stored is not self._nobody else None
+
+    def open_session(self, person: Person, now: float) -> str:
+        """A new session's token."""
+        secret = token()
+        with self._db.write() as db:
+            db.execute("DELETE FROM sessions WHERE expires < ?", [now])
+            db.table("sessions").insert(
+                {
+                    "token_hash": digest(secret),
+                    "id": secrets.token_hex(8),
+                    "person": person.name,
+                    "created": now,
+                    "expires": now + SESSION_S,
+                }
+            )
+        return secret
+
+    def session(self, secret: str, now: float) -> Session | None:
+        """The live session of a token."""
+        row = self._db.row("SELECT * FROM sessions WHERE token_hash = ? AND expires > ?", digest(secret), now)
+        person = self.get(row["person"]) if row else None
+        return Session(row["id"], person, row["expires"]) if row and person else None
+
+    def close_session(self, secret: str) -> None:
+        """End a session; an unknown token is no error."""
+        with self._db.write() as db:
+            db.execute("DELETE FROM sessions WHERE token_hash = ?", [digest(secret)])
+
+    def mint_link(self, name: str, now: float, lifetime: float = LINK_S) -> str:
+        """A token that signs `name` in once."""
+        secret = token()
+        with self._db.write() as db:
+            db.table("sign_in_links").insert(
+                {"token_hash": digest(secret), "person": name, "expires": now + lifetime}
+            )
+        return secret
+
+    def redeem_link(self, secret: str, now: float) -> Person | None:
+        """The person of a sign-in link, which is used up by this."""
+        with self._db.write() as db:
+            row = self._db.row("SELECT * FROM sign_in_links WHERE token_hash = ?", digest(secret))
+            db.execute("DELETE FROM sign_in_links WHERE token_hash = ? OR expires < ?", [digest(secret), now])
+        return self.get(row["person"]) if row and row["expires"] > now else None
+
+    def _hash(self, password: str) -> str:
+        if len(password) < MIN_PASSWORD:
+            raise PersonError(f"a password needs at least {MIN_PASSWORD} characters")
+        return self._hasher.hash(password)
