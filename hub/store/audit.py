@@ -59,9 +59,8 @@ class Audit:
 
     def verify(self) -> str | None:
         """None if the chain is whole, else a sentence that names the first broken row."""
-        previous, number = "", 0
-        for row in self._db.rows("SELECT * FROM audit ORDER BY id"):
-            number += 1
+        previous = ""
+        for number, row in enumerate(self._db.rows("SELECT * FROM audit ORDER BY id"), start=1):
             if row["id"] != number:
                 return f"row {number} is missing"
             if row["previous"] != previous or row["hash"] != _hash(dict(row)):

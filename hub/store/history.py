@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -116,7 +115,7 @@ class History:
             "data": json.dumps(dict(data or {})),
         }
         with self._db.write() as db:
-            return int(db.table("events").insert(row).last_pk)
+            return int(db.table("events").insert(row).last_pk or 0)
 
     def events(self, printer: str, limit: int = 50, before: int | None = None) -> list[EventRow]:
         """Events of one printer, newest first."""
@@ -178,7 +177,7 @@ class History:
         path = folder / f"{int(t * 1000)}-{camera}.jpg"
         partial = path.with_suffix(".part")
         partial.write_bytes(jpeg)
-        os.replace(partial, path)
+        partial.replace(path)
         row = {
             "printer": printer,
             "camera": camera,
@@ -189,15 +188,17 @@ class History:
             "bytes": len(jpeg),
         }
         with self._db.write() as db:
-            return int(db.table("evidence").insert(row).last_pk)
+            return int(db.table("evidence").insert(row).last_pk or 0)
 
     def evidence(self, printer: str, limit: int = 50, event: int | None = None) -> list[EvidenceRow]:
         """Pictures of one printer, newest first; of one event if asked."""
-        clause = "" if event is None else "AND event = ?"
-        arguments = [printer, *([] if event is None else [event]), limit]
         rows = self._db.rows(
-            f"SELECT * FROM evidence WHERE printer = ? {clause} ORDER BY id DESC LIMIT ?", *arguments
-        )  # noqa: S608 - the clause is one of two constants
+            "SELECT * FROM evidence WHERE printer = ? AND (? IS NULL OR event = ?) ORDER BY id DESC LIMIT ?",
+            printer,
+            event,
+            event,
+            limit,
+        )
         return [EvidenceRow(**{**dict(row), "pinned": bool(row["pinned"])}) for row in rows]
 
     def picture(self, printer: str, evidence: int) -> bytes | None:

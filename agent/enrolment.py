@@ -1,0 +1,142 @@
+"""The agent's side of enrolment: one pasteable line in, one credential file out."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import re
+import socket
+import ssl
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+SCHEME = "printwarden://"
+_TIMEOUT_S = 15
+_MAX_ANSWER = 64 * 1024
+_TICKET = re.compile(
+    r"printwarden://(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(?P<port>\d{1,5})"
+    r"/(?P<identity>[0-9a-f]{16})/(?P<secret>[A-Za-z0-9_-]{32})/(?P<fingerprint>[0-9a-f]{64})"
+)
+
+
+class EnrolmentError(Exception):
+    """The line is wrong, the hub is not the right one, or it refused; the text says which."""
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """What the pasteable line carries. `fingerprint` is the SHA-256 of the hub's certificate."""
+
+    host: str
+    port: int
+    identity: str
+    secret: str
+    fingerprint: str
+
+    def __str__(self) -> str:
+        return f"{SCHEME}{self.host}:{self.port}/{self.identity}/{self.secret}/{self.fingerprint}"
+
+
+@dataclass(frozen=True)
+class Credential:
+    """What an agent keeps about one printer. `ca` is the hub's authority (PEM), `key` is hexadecimal."""
+
+    printer: str
+    name: str
+    host: str
+    port: int
+    token: str
+    key: str
+    ca: str
+
+
+def parse(line: str) -> Ticket:
+    """The ticket in a pasted line; raises EnrolmentError."""
+    found = _TICKET.fullmatch(line.strip())
+    if not found:
+        raise EnrolmentError(
+            "this is not an enrolment line; it begins with printwarden:// and is pasted whole"
+        )
+    return Ticket(**{**found.groupdict(), "port": int(found["port"])})  # type: ignore[arg-type]
+
+
+def redeem(ticket: Ticket) -> Credential:
+    """Exchange a ticket for a credential, over TLS to exactly the certificate it names; raises EnrolmentError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.check_hostname = False
+    context.verify_mode = (
+        ssl.CERT_NONE
+    )  # the fingerprint in the ticket is the check, done before a byte is sent
+    connection = http.client.HTTPSConnection(
+        ticket.host.strip("[]"), ticket.port, timeout=_TIMEOUT_S, context=context
+    )
+    try:
+        connection.connect()
+        _check_fingerprint(connection.sock, ticket.fingerprint)
+        body = json.dumps({"id": ticket.identity, "secret": ticket.secret})
+        connection.request("POST", "/enrol", body, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        text = answer.read(_MAX_ANSWER)
+    except (OSError, http.client.HTTPException) as error:
+        raise EnrolmentError(f"no answer from {ticket.host}:{ticket.port}: {error}") from error
+    finally:
+        connection.close()
+    return _credential(ticket, answer.status, text)
+
+
+def save(credential: Credential, path: Path) -> None:
+    """Write a credential file that only its owner can read; raises OSError."""
+    partial = path.with_name(path.name + ".part")
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(asdict(credential), file, indent=2)
+    partial.chmod(0o600)
+    partial.replace(path)
+
+
+def load(path: Path) -> Credential:
+    """Read a credential file; raises EnrolmentError naming the file."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        credential = Credential(**data)
+        valid = len(bytes.fromhex(credential.key)) == 32 and isinstance(credential.port, int)
+    except FileNotFoundError as error:
+        raise EnrolmentError(
+            f"{path}: no such file; enrol first with: printwarden-agent enrol LINE"
+        ) from error
+    except (OSError, ValueError, TypeError) as error:
+        raise EnrolmentError(f"{path}: not a credential file: {error}") from error
+    if not valid:
+        raise EnrolmentError(f"{path}: not a credential file: the key is damaged")
+    return credential
+
+
+def _check_fingerprint(connection: Any, expected: str) -> None:
+    assert isinstance(connection, (ssl.SSLSocket, socket.socket))
+    certificate = connection.getpeercert(binary_form=True) if isinstance(connection, ssl.SSLSocket) else None
+    found = hashlib.sha256(certificate or b"").hexdigest()
+    if not hmac.compare_digest(found, expected):
+        raise EnrolmentError(
+            "this is not the hub that made the enrolment line: its certificate is another one"
+        )
+
+
+def _credential(ticket: Ticket, status: int, text: bytes) -> Credential:
+    try:
+        answer = json.loads(text)
+        if status != 200:
+            raise EnrolmentError(f"the hub refused: {answer['error']}")
+        host = answer["host"] or ticket.host.strip("[]")
+        return Credential(
+            **{
+                **{name: answer[name] for name in ("printer", "name", "port", "token", "key", "ca")},
+                "host": host,
+            }
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise EnrolmentError(f"the hub's answer (status {status}) makes no sense") from error

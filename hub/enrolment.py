@@ -1,0 +1,77 @@
+"""Enrolment: how an agent beside a printer gets its credential, starting from the owner's account and nothing else.
+
+The hub mints a secret for one person and one printer. The agent redeems it over TLS pinned to the certificate whose
+fingerprint travels with the secret, and receives a broker token and an end-to-end key that never existed before.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from dataclasses import dataclass
+
+from agent.enrolment import Ticket
+from hub.store.audit import Audit
+from hub.store.people import digest
+from hub.store.printers import Printers
+
+LIFETIME_S = 15 * 60.0
+TRIES = 5
+
+
+class EnrolmentError(Exception):
+    """An enrolment was refused. What the agent is told is the same for every cause."""
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """A fresh enrolment: one pasteable line, shown once; `expires` is Unix time."""
+
+    printer: str
+    line: str
+    expires: float
+
+
+@dataclass(frozen=True)
+class Issued:
+    """What a redeemed enrolment gives the agent."""
+
+    printer: str
+    name: str
+    token: str
+    key: bytes
+
+
+class Enrolments:
+    """Mints and redeems enrolments. `issue` is asked for the broker token of a printer's new agent credential."""
+
+    def __init__(self, printers: Printers, audit: Audit) -> None:
+        self._printers = printers
+        self._audit = audit
+
+    def mint(
+        self, person: str, printer: str, *, host: str, port: int, fingerprint: str, now: float
+    ) -> Invitation:
+        """A single-use enrolment of `printer` for `person`; an older open one of that printer is void."""
+        secret = secrets.token_urlsafe(24)
+        identity = self._printers.add_enrolment(
+            printer, person, secret, now=now, lifetime=LIFETIME_S, tries=TRIES
+        )
+        ticket = Ticket(host=host, port=port, identity=identity, secret=secret, fingerprint=fingerprint)
+        return Invitation(printer=printer, line=str(ticket), expires=now + LIFETIME_S)
+
+    def redeem(self, identity: str, secret: str, now: float) -> Issued:
+        """Exchange a secret for a fresh credential, once; raises EnrolmentError."""
+        enrolment = self._printers.take_enrolment(identity, now)
+        if enrolment is None or not hmac.compare_digest(digest(secret), enrolment.secret_hash):
+            self._audit.add(now, "agent", "enrol_refused", identity, "unknown, expired, used or wrong secret")
+            raise EnrolmentError("this enrolment is unknown, expired, already used or its secret is wrong")
+        printer = self._printers.get(enrolment.printer)
+        if printer is None or not self._printers.close_enrolment(identity):
+            raise EnrolmentError("this enrolment is unknown, expired, already used or its secret is wrong")
+        key = secrets.token_bytes(32)
+        self._printers.remove_credentials(printer.id)
+        token = self._printers.add_credential(printer.id, "agent", now, owner=enrolment.person)
+        self._printers.save_enrolled(printer.id, key, now)
+        self._audit.add(now, enrolment.person, "enrolled", printer.id)
+        return Issued(printer=printer.id, name=printer.name, token=token, key=key)

@@ -1,0 +1,143 @@
+"""From certainty and the owner's settings to a decision with its reason. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from agent.protocol import AFTER_PAUSE
+
+ALERT, PAUSE, CANCEL = "alert", "pause", "cancel"
+RETRY_S = 60.0
+
+
+@dataclass(frozen=True)
+class PrinterSettings:
+    """What the owner of a printer chose. Certainties are 0 to 1, times in seconds.
+
+    Raises ValueError naming the field when a value makes no sense.
+    """
+
+    watch: bool = True
+    action: str = PAUSE
+    warn_at: float = 0.6
+    warn_hold_s: float = 0.0
+    act_at: float = 0.99
+    act_hold_s: float = 3.0
+    grace_s: float = 0.0
+    vote: str = "any"
+    dry_run: bool = False
+    after: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.action not in (ALERT, PAUSE, CANCEL):
+            raise ValueError(f"action: {self.action!r} is none of alert, pause, cancel")
+        if self.vote not in ("any", "all"):
+            raise ValueError(f"vote: {self.vote!r} is neither any nor all")
+        if not 0.0 < self.warn_at <= self.act_at < 1.0:
+            raise ValueError("warn_at and act_at: 0 < warn_at <= act_at < 1 must hold")
+        for name in ("warn_hold_s", "act_hold_s", "grace_s"):
+            if not 0.0 <= getattr(self, name) <= 3600.0:
+                raise ValueError(f"{name}: must lie from 0 to 3600 seconds")
+        for name, value in self.after.items():
+            least, greatest = AFTER_PAUSE.get(name, (1.0, 0.0))
+            if not least <= value <= greatest:
+                raise ValueError(f"after.{name}: {value} is not allowed")
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the policy must remember about one printer between two frames."""
+
+    job: str = ""
+    job_since: float = 0.0
+    warn_since: float | None = None
+    act_since: float | None = None
+    warned: bool = False
+    acted: bool = False
+    acted_at: float = 0.0
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to do now: `kind` is none, warn, alert, pause or cancel."""
+
+    kind: str
+    reason: str = ""
+    certainty: float = 0.0
+
+
+NOTHING = Decision("none")
+
+
+def verdict(certainty: float | None, settings: PrinterSettings) -> str:
+    """The certainty in one word: unknown, ok, suspect or failing."""
+    if certainty is None:
+        return "unknown"
+    if certainty >= settings.act_at:
+        return "failing"
+    return "suspect" if certainty >= settings.warn_at else "ok"
+
+
+def decide(
+    settings: PrinterSettings, memory: Memory, *, phase: str, job: str, certainty: float | None, t: float
+) -> tuple[Decision, Memory]:
+    """The decision at time `t` (seconds) and what to remember.
+
+    A new job starts afresh; nothing is decided unless the printer says that it is printing. A threshold must hold
+    for its hold time. Each job is warned about once until the certainty has halved, and acted upon once until
+    `release` says that the owner resumed or that the action failed.
+    """
+    if job != memory.job:
+        memory = Memory(job=job, job_since=t)
+    if not settings.watch or phase != "printing" or certainty is None:
+        return NOTHING, replace(memory, warn_since=None, act_since=None)
+    if t - memory.job_since < settings.grace_s:
+        return NOTHING, memory
+    memory = _held(settings, memory, certainty, t)
+    if not memory.acted and _reached(memory.act_since, settings.act_hold_s, t):
+        reason = f"{certainty:.0%} sure for {t - _since(memory.act_since):.0f} s, the limit is {settings.act_at:.0%}"
+        return Decision(settings.action, reason, certainty), replace(
+            memory, acted=True, acted_at=t, warned=True
+        )
+    if not memory.warned and _reached(memory.warn_since, settings.warn_hold_s, t):
+        reason = f"{certainty:.0%} sure, the warning limit is {settings.warn_at:.0%}"
+        return Decision("warn", reason, certainty), replace(memory, warned=True)
+    return NOTHING, memory
+
+
+def release(memory: Memory) -> Memory:
+    """Let the policy act again: the owner resumed the print, called it a false alarm, or the action failed."""
+    return replace(memory, acted=False, warned=False, warn_since=None, act_since=None)
+
+
+def retry_due(memory: Memory, t: float) -> bool:
+    """Whether a failed action may be tried again."""
+    return memory.acted and t - memory.acted_at >= RETRY_S
+
+
+def settings_from(data: Mapping[str, object]) -> PrinterSettings:
+    """Settings from what the database holds; unknown names of older versions are dropped, bad values raise ValueError."""
+    known = PrinterSettings.__dataclass_fields__
+    return PrinterSettings(**{name: value for name, value in data.items() if name in known})  # type: ignore[arg-type]
+
+
+def _held(settings: PrinterSettings, memory: Memory, certainty: float, t: float) -> Memory:
+    """Keep the times since which each threshold holds."""
+    warn_since = (
+        (memory.warn_since if memory.warn_since is not None else t) if certainty >= settings.warn_at else None
+    )
+    act_since = (
+        (memory.act_since if memory.act_since is not None else t) if certainty >= settings.act_at else None
+    )
+    warned = memory.warned and certainty >= settings.warn_at / 2
+    return replace(memory, warn_since=warn_since, act_since=act_since, warned=warned)
+
+
+def _reached(since: float | None, hold: float, t: float) -> bool:
+    return since is not None and t - since >= hold
+
+
+def _since(since: float | None) -> float:
+    assert since is not None
+    return since

@@ -1,0 +1,276 @@
+"""What one person sees and may do: the only way from the web pages to printers.
+
+A view is made for one person and has no method that could reach a printer without that person's right on it. A
+printer that exists but is not theirs and one that does not exist give the same `NotFound`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from agent.protocol import ACTIONS, Frame
+from hub.access import Kind, Principal, Right, may_use
+from hub.enrolment import Invitation
+from hub.live import Live, PrinterLive
+from hub.policy import PrinterSettings, settings_from
+from hub.regions import Region
+from hub.store.audit import Audit
+from hub.store.history import CommandRow, EventRow, EvidenceRow, History, ScoreRow
+from hub.store.printers import PrinterRow, Printers
+
+
+class NotFound(Exception):
+    """There is no such printer for this person."""
+
+
+class NotAllowed(Exception):
+    """The person sees the printer but may not do this with it."""
+
+
+@dataclass(frozen=True)
+class CameraCard:
+    """One camera on a card; `seq` is 0 when no frame has come, `age` in seconds."""
+
+    name: str
+    seq: int
+    age: float | None
+    score: float | None
+    regions: tuple[Region, ...]
+    fault: str
+
+
+@dataclass(frozen=True)
+class PrinterCard:
+    """One printer as a person sees it now. `watch`, `watch_reason` and `verdict` as in `hub.live`."""
+
+    id: str
+    name: str
+    right: Right
+    enrolled: bool
+    online: bool
+    phase: str
+    file: str
+    progress: float | None
+    remaining_s: float | None
+    layer: int | None
+    layers: int | None
+    temperatures: Mapping[str, tuple[float, float]]
+    can: tuple[str, ...]
+    control: str
+    message: str
+    watch: str
+    watch_reason: str
+    verdict: str
+    certainty: float | None
+    cameras: tuple[CameraCard, ...]
+    settings: PrinterSettings
+
+
+class Desk(Protocol):
+    """Where orders go: signs a command, sends it and follows it up."""
+
+    def order(self, printer: str, action: str, *, initiator: str, reason: str) -> CommandRow:
+        """Send a command for the job that runs now; raises ValueError saying why if that cannot be."""
+        ...
+
+
+class Registrar(Protocol):
+    """Where printers are invited, removed and change their settings."""
+
+    def invite(self, person: str, printer: str) -> Invitation: ...
+    def add(self, person: str, name: str) -> PrinterRow: ...
+    def remove(self, printer: str) -> None: ...
+    def settings_changed(self, printer: str) -> None: ...
+    def dismiss(self, printer: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What views are made from."""
+
+    printers: Printers
+    history: History
+    audit: Audit
+    live: Live
+    desk: Desk
+    registrar: Registrar
+
+
+class UserView:
+    """The hub through the eyes of one person; `session` names the sign-in for the audit log."""
+
+    def __init__(self, parts: Parts, person: str, session: str = "") -> None:
+        self._parts = parts
+        self.person = person
+        self.session = session
+
+    # Seeing
+
+    def printers(self) -> list[PrinterCard]:
+        """Every printer this person may see, by name."""
+        principal = self._principal()
+        rows = [row for row in self._parts.printers.all() if may_use(principal, Right.VIEW, row.id)]
+        return [self._card(row, principal) for row in rows]
+
+    def printer(self, printer: str) -> PrinterCard:
+        """One printer; raises NotFound."""
+        return self._card(self._row(printer, Right.VIEW), self._principal())
+
+    def frame(self, printer: str, camera: str, after: int = 0, timeout: float = 0.0) -> Frame | None:
+        """The newest frame whose sequence number differs from `after`, waiting for one up to `timeout` seconds."""
+        self._row(printer, Right.VIEW)
+        return self._parts.live.newest_frame(printer, camera, after, timeout)
+
+    def scores(self, printer: str, since: float) -> list[ScoreRow]:
+        """Scores since a Unix time, oldest first."""
+        self._row(printer, Right.VIEW)
+        return self._parts.history.scores(printer, since)
+
+    def events(self, printer: str, limit: int = 50, before: int | None = None) -> list[EventRow]:
+        """Events, newest first; `before` is the id of the last one already shown."""
+        self._row(printer, Right.VIEW)
+        return self._parts.history.events(printer, limit, before)
+
+    def commands(self, printer: str, limit: int = 20) -> list[CommandRow]:
+        """Commands and how far they came, newest first."""
+        self._row(printer, Right.VIEW)
+        return self._parts.history.commands(printer, limit)
+
+    def evidence(self, printer: str, limit: int = 50, event: int | None = None) -> list[EvidenceRow]:
+        """Stored pictures, newest first."""
+        self._row(printer, Right.VIEW)
+        return self._parts.history.evidence(printer, limit, event)
+
+    def picture(self, printer: str, evidence: int) -> bytes:
+        """One stored picture of this printer; raises NotFound."""
+        self._row(printer, Right.VIEW)
+        picture = self._parts.history.picture(printer, evidence)
+        if picture is None:
+            raise NotFound
+        return picture
+
+    # Doing
+
+    def order(self, printer: str, action: str) -> CommandRow:
+        """Pause, resume or cancel what the printer does now; raises NotFound, NotAllowed, ValueError."""
+        self._row(printer, Right.CONTROL)
+        if action not in ACTIONS:
+            raise ValueError(f"{action!r} is none of {', '.join(ACTIONS)}")
+        self._audit(action, printer)
+        return self._parts.desk.order(
+            printer, action, initiator=self.person, reason="asked for in the viewer"
+        )
+
+    def dismiss(self, printer: str) -> None:
+        """Call what is seen now a false alarm: it must grow before it counts again."""
+        self._row(printer, Right.CONTROL)
+        self._audit("dismiss", printer)
+        self._parts.registrar.dismiss(printer)
+
+    def save_settings(self, printer: str, changes: Mapping[str, Any]) -> PrinterSettings:
+        """Change some of the printer's settings; raises ValueError naming a field that is unknown or wrong."""
+        row = self._row(printer, Right.OWN)
+        unknown = set(changes) - set(PrinterSettings.__dataclass_fields__)
+        if unknown:
+            raise ValueError(f"unknown setting {min(unknown)!r}")
+        settings = settings_from({**row.settings, **changes})
+        self._parts.printers.save_settings(printer, asdict(settings))
+        self._audit(
+            "settings", printer, ", ".join(f"{name}={value}" for name, value in sorted(changes.items()))
+        )
+        self._parts.registrar.settings_changed(printer)
+        return settings
+
+    def add_printer(self, name: str) -> tuple[PrinterCard, Invitation]:
+        """Add a printer owned by this person; raises ValueError for a bad name or beyond the person's quota."""
+        row = self._parts.registrar.add(self.person, name)
+        self._audit("add_printer", row.id, row.name)
+        return self.printer(row.id), self._parts.registrar.invite(self.person, row.id)
+
+    def invite(self, printer: str) -> Invitation:
+        """A fresh enrolment for a printer; an older open one is void."""
+        self._row(printer, Right.OWN)
+        self._audit("invite", printer)
+        return self._parts.registrar.invite(self.person, printer)
+
+    def rename(self, printer: str, name: str) -> None:
+        """Change the name people see; raises ValueError."""
+        self._row(printer, Right.OWN)
+        self._parts.printers.rename(printer, checked_name(name))
+        self._audit("rename", printer, name)
+
+    def remove(self, printer: str) -> None:
+        """Remove a printer with its credentials, history and pictures."""
+        self._row(printer, Right.OWN)
+        self._audit("remove_printer", printer)
+        self._parts.registrar.remove(printer)
+
+    # Inside
+
+    def _principal(self) -> Principal:
+        return Principal(Kind.PERSON, self.person, self._parts.printers.rights_of(self.person))
+
+    def _row(self, printer: str, right: Right) -> PrinterRow:
+        principal = self._principal()
+        row = self._parts.printers.get(printer) if may_use(principal, Right.VIEW, printer) else None
+        if row is None:
+            raise NotFound
+        if not may_use(principal, right, printer):
+            raise NotAllowed
+        return row
+
+    def _audit(self, action: str, printer: str, detail: str = "") -> None:
+        self._parts.audit.add(time.time(), self.person, action, printer, detail, self.session)
+
+    def _card(self, row: PrinterRow, principal: Principal) -> PrinterCard:
+        live = self._parts.live
+        with live.lock:
+            return _card(row, principal.rights[row.id], live.printer(row.id), time.monotonic())
+
+
+def checked_name(name: str) -> str:
+    """A name for a printer: 1 to 60 printable characters; raises ValueError."""
+    name = name.strip()
+    if not 1 <= len(name) <= 60 or not name.isprintable():
+        raise ValueError("a name has 1 to 60 printable characters")
+    return name
+
+
+def _card(row: PrinterRow, right: Right, live: PrinterLive, now: float) -> PrinterCard:
+    state = live.state
+    return PrinterCard(
+        id=row.id,
+        name=row.name,
+        right=right,
+        enrolled=row.enrolled is not None,
+        online=live.online,
+        phase=state.phase if state and live.online else "unknown",
+        file=state.file if state else "",
+        progress=state.progress if state else None,
+        remaining_s=state.remaining_s if state else None,
+        layer=state.layer if state else None,
+        layers=state.layers if state else None,
+        temperatures=state.temperatures if state else {},
+        can=state.can if state and live.online else (),
+        control=state.control if state else "",
+        message=state.message if state else "",
+        watch=live.watch,
+        watch_reason=live.watch_reason,
+        verdict=live.verdict,
+        certainty=live.certainty,
+        cameras=tuple(
+            CameraCard(
+                name=name,
+                seq=camera.frame.seq if camera.frame else 0,
+                age=now - camera.received if camera.frame else None,
+                score=camera.score,
+                regions=camera.regions,
+                fault=camera.fault,
+            )
+            for name, camera in sorted(live.cameras.items())
+        ),
+        settings=settings_from(row.settings),
+    )
