@@ -1,0 +1,1 @@
+"""From data to shipped network: one module per step, see README.md."""

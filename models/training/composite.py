@@ -1,0 +1,166 @@
+"""Real tangles cut from photographs, drawn strands and harmless patches, put into real frames with light and shadow."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.training.augment import Image, Rng, shift_hue
+from models.training.data import Picture
+
+Matte = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Cutout:
+    """A picture part and how solid each of its pixels is."""
+
+    image: Image
+    alpha: Matte
+
+
+def matte(crop: Image, ring: NDArray[np.bool_]) -> Matte:
+    """How far each pixel's colour is from the colours of the ring around the box, and how stranded it is."""
+    lab = cv2.cvtColor(crop, cv2.COLOR_BGR2LAB).astype(np.float32)
+    border = lab[ring]
+    if len(border) < 30:
+        return np.zeros(crop.shape[:2], np.float32)
+    cv2.setRNGSeed(7)
+    criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 12, 1.0)
+    _, which, centres = cv2.kmeans(border, 4, np.empty(0, np.int32), criteria, 2, cv2.KMEANS_PP_CENTERS)
+    share = np.bincount(which.ravel(), minlength=4) / len(border)
+    far = np.full(crop.shape[:2], 1e9, np.float32)
+    for centre in centres[share > 0.08]:
+        far = np.minimum(far, np.linalg.norm((lab - centre) * np.array([0.7, 1.2, 1.2], np.float32), axis=2))
+    grey = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY).astype(np.float32)
+    busy = cv2.GaussianBlur(np.abs(cv2.Laplacian(grey, cv2.CV_32F)), (0, 0), 4)
+    solid = np.clip((far - 14) / 22, 0, 1) * np.clip((busy - 4) / 14, 0, 1)
+    return cv2.GaussianBlur(solid.astype(np.float32), (0, 0), 0.7)
+
+
+def cut(image: Image, box: tuple[int, int, int, int], limit: int = 200) -> Cutout | None:
+    """The tangle inside a pixel box (x0, y0, x1, y1) of a picture, or nothing when no clean matte comes out."""
+    x0, y0, x1, y1 = box
+    h, w = image.shape[:2]
+    pad = max(6, (x1 - x0 + y1 - y0) // 20)
+    ax, ay, bx, by = max(x0 - pad, 0), max(y0 - pad, 0), min(x1 + pad, w), min(y1 + pad, h)
+    if x1 - x0 < 40 or y1 - y0 < 40:
+        return None
+    crop = image[ay:by, ax:bx]
+    ring = np.ones(crop.shape[:2], bool)
+    ring[y0 - ay : y1 - ay, x0 - ax : x1 - ax] = False
+    alpha = matte(crop, ring)
+    edge = np.zeros_like(alpha)
+    edge[y0 - ay : y1 - ay, x0 - ax : x1 - ax] = 1
+    alpha *= cv2.GaussianBlur(edge, (0, 0), pad / 2)
+    inside = float(alpha.sum() / max((x1 - x0) * (y1 - y0), 1))
+    if not 0.12 < inside < 0.9:
+        return None
+    scale = min(1.0, limit / max(crop.shape[:2]))
+    size = (max(int(crop.shape[1] * scale), 8), max(int(crop.shape[0] * scale), 8))
+    return Cutout(
+        cv2.resize(crop, size, interpolation=cv2.INTER_AREA), cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
+    )
+
+
+def union_box(picture: Picture, width: int, height: int) -> tuple[int, int, int, int]:
+    """The pixel box around all boxes of a picture."""
+    b = np.array(picture.boxes)
+    low, high = (b[:, :2] - b[:, 2:] / 2).min(axis=0), (b[:, :2] + b[:, 2:] / 2).max(axis=0)
+    low, high = np.clip(low, 0, 1), np.clip(high, 0, 1)
+    return int(low[0] * width), int(low[1] * height), int(high[0] * width), int(high[1] * height)
+
+
+def place(rng: Rng, cutout: Cutout, size: float, target: Image) -> tuple[Image, Matte]:
+    """A cut-out turned, recoloured, scaled to `size` (share of the frame's side), as full-frame picture and matte."""
+    side = target.shape[0]
+    image = shift_hue(rng, cutout.image) if rng.random() < 0.7 else cutout.image
+    h, w = image.shape[:2]
+    scale = size * side / max(h, w)
+    a = np.deg2rad(rng.normal(0, 25) if rng.random() < 0.8 else rng.uniform(-180, 180))
+    stretch = np.diag([scale * np.exp(rng.normal(0, 0.15)), scale * np.exp(rng.normal(0, 0.15))])
+    linear = np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]]) @ stretch
+    if rng.random() < 0.5:
+        linear[:, 0] *= -1
+    spot = np.array([rng.uniform(0.15, 0.85), np.clip(rng.normal(0.58, 0.18), 0.15, 0.9)]) * side
+    matrix = np.column_stack([linear, spot - linear @ np.array([w, h]) / 2])
+    if scale < 0.7:
+        image = cv2.GaussianBlur(image, (0, 0), 0.3 / scale)
+    picture = cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    alpha = cv2.warpAffine(cutout.alpha, matrix, (side, side), flags=cv2.INTER_LINEAR)
+    return picture, alpha
+
+
+def blend(rng: Rng, target: Image, picture: Image, alpha: Matte) -> Image:
+    """The placed picture in the target: light matched to the place, a soft shadow below, sharpness matched."""
+    weight = float(alpha.sum())
+    if weight < 1:
+        return target
+    small = cv2.GaussianBlur(cv2.resize(alpha, (80, 80), interpolation=cv2.INTER_AREA), (0, 0), 2) + 1e-6
+    local = (cv2.resize(target, (80, 80), interpolation=cv2.INTER_AREA) * small[..., None]).sum(axis=(0, 1)) / small.sum()
+    here = float((picture.sum(axis=2, dtype=np.float32) * alpha).sum() / weight / 3)
+    gain = np.clip((0.35 * float(local.mean()) + 45 + rng.normal(0, 30)) / max(here, 8), 0.3, 2.2)
+    tone = np.ones(3)
+    if rng.random() < 0.5:
+        tone = 0.5 + 0.5 * local / max(float(local.mean()), 1)
+    paste = np.minimum(picture * (gain * tone).astype(np.float32), 255)
+    shadow = np.roll(cv2.GaussianBlur(alpha, (0, 0), float(rng.uniform(2, 5))), int(rng.integers(0, 6)), axis=0)
+    base = target * (1 - shadow * np.float32(rng.uniform(0, 0.55)))[..., None]
+    solid = np.clip(alpha * np.float32(rng.uniform(0.85, 1.15)), 0, 1)[..., None]
+    return (base + (paste - base) * solid).astype(np.uint8)
+
+
+def visible(before: Image, after: Image, alpha: Matte) -> bool:
+    """Whether the pasted thing can be told from what was there."""
+    solid = alpha > 0.4
+    if solid.mean() < 0.0025:
+        return False
+    return float(cv2.absdiff(before, after).mean(axis=2)[solid].mean()) > 16
+
+
+def strands(rng: Rng, side: int, amount: int, size: float) -> tuple[Image, Matte]:
+    """A drawn tangle: `amount` bent threads of one filament around a spot, with a lit and a dark flank."""
+    up = 2
+    canvas = np.zeros((side * up, side * up, 3), np.uint8)
+    alpha = np.zeros((side * up, side * up), np.uint8)
+    base = np.array(cv2.cvtColor(np.uint8([[[rng.integers(0, 180), rng.integers(0, 256), rng.integers(60, 256)]]]), cv2.COLOR_HSV2BGR)[0, 0], float)
+    spot = np.array([rng.uniform(0.2, 0.8), np.clip(rng.normal(0.6, 0.15), 0.2, 0.88)]) * side * up
+    spread = size * side * up / 2
+    thick = max(1, round(float(rng.uniform(0.6, 1.6)) * up * (0.6 + size)))
+    flat = rng.uniform(0.3, 1.0)
+    for _ in range(amount):
+        points = int(rng.integers(12, 60))
+        turn = np.cumsum(rng.normal(0, 0.22, points)) + rng.normal(0, 0.12)
+        heading = rng.uniform(0, 2 * np.pi) + np.cumsum(turn * 0.55)
+        step = spread * rng.uniform(0.05, 0.16)
+        path = np.cumsum(np.column_stack([np.cos(heading), np.sin(heading) * flat]) * step, axis=0)
+        path = path - path.mean(axis=0) * rng.uniform(0.3, 1) + spot + rng.normal(0, spread * 0.3, 2) * [1, flat]
+        line = [np.int32(path * 8)]
+        shade = np.clip(base * rng.uniform(0.45, 1.15), 0, 255)
+        cv2.polylines(alpha, line, False, 255, thick, cv2.LINE_AA, 3)
+        cv2.polylines(canvas, line, False, tuple(shade * 0.45), thick + up, cv2.LINE_AA, 3)
+        cv2.polylines(canvas, line, False, tuple(shade), thick, cv2.LINE_AA, 3)
+        if thick > 1:
+            lit = [np.int32((path - [0, thick * 0.25]) * 8)]
+            cv2.polylines(canvas, lit, False, tuple(np.clip(shade * 1.5 + 30, 0, 255)), max(thick // 2, 1), cv2.LINE_AA, 3)
+    small = cv2.resize(canvas, (side, side), interpolation=cv2.INTER_AREA)
+    solid = cv2.resize(alpha, (side, side), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    return small, solid
+
+
+def harmless(rng: Rng, source: Image) -> Cutout:
+    """A patch of a good picture with a matte like a tangle's, so that pasting itself is no cue."""
+    side = source.shape[0]
+    w, h = (rng.uniform(0.2, 0.6, 2) * side).astype(int)
+    x, y = int(rng.uniform(0, side - w)), int(rng.uniform(0, side - h))
+    crop = source[y : y + h, x : x + w]
+    if rng.random() < 0.5:
+        ring = np.ones(crop.shape[:2], bool)
+        ring[h // 8 : -h // 8, w // 8 : -w // 8] = False
+        alpha = matte(crop, ring)
+    else:
+        alpha = np.zeros((h, w), np.float32)
+        cv2.ellipse(alpha, (int(w // 2), int(h // 2)), (int(w * 0.45), int(h * 0.45)), 0, 0, 360, 1.0, -1)
+        alpha = cv2.GaussianBlur(alpha, (0, 0), float(rng.uniform(1, 5)))
+    return Cutout(crop, alpha)

@@ -1,0 +1,149 @@
+"""Train the network: resumable, deterministic by seed, every step's batch made from (seed, step) alone."""
+
+import argparse
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from models.training import data, mixture, network
+
+
+def losses(heat: Tensor, score: Tensor, label: Tensor, cells: Tensor) -> Tensor:
+    """Picture loss on the top cells plus cell loss inside and outside the known region, balanced per picture."""
+    picture = functional.binary_cross_entropy_with_logits(score, label * 0.96 + 0.02)
+    each = functional.binary_cross_entropy_with_logits(heat, cells.clamp(0, 1), reduction="none")
+    inside, outside = (cells == 1).float(), (cells == 0).float()
+    total = torch.zeros(())
+    for part, weight in ((inside, 0.3), (outside, 0.7)):
+        count = part.sum(dim=(1, 2))
+        mean = (each * part).sum(dim=(1, 2)) / count.clamp(min=1)
+        total = total + weight * mean.sum() / max(int((count > 0).sum()), 1)
+    return picture + total
+
+
+class Run:
+    """One training run with its files in `folder`."""
+
+    def __init__(self, folder: Path, options: argparse.Namespace, mix: mixture.Mixture) -> None:
+        self._folder, self._options, self._mix = folder, options, mix
+        torch.manual_seed(options.seed)
+        self.model = network.Detector().to(memory_format=torch.channels_last)
+        if options.start:
+            self.model.load_state_dict(torch.load(options.start, weights_only=True)["average"])
+        body = [p for n, p in self.model.named_parameters() if n.startswith("backbone")]
+        head = [p for n, p in self.model.named_parameters() if not n.startswith("backbone")]
+        head_rate = options.rate * (10 if not options.start else 2)
+        self._optimiser = torch.optim.AdamW(
+            [{"params": body, "lr": options.rate}, {"params": head, "lr": head_rate}], weight_decay=0.02
+        )
+        self._base_rates = [options.rate, head_rate]
+        self._average = {k: v.clone() for k, v in self.model.state_dict().items()}
+        self._step = 0
+
+    def resume(self) -> None:
+        """Continue from the newest checkpoint, if there is one."""
+        path = self._folder / "checkpoint.pt"
+        if path.exists():
+            kept = torch.load(path, weights_only=True)
+            self.model.load_state_dict(kept["model"])
+            self._optimiser.load_state_dict(kept["optimiser"])
+            self._average, self._step = kept["average"], kept["step"]
+
+    def save(self) -> None:
+        """Write the checkpoint in one rename."""
+        part = self._folder / "checkpoint.part"
+        state = {
+            "model": self.model.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+            "average": self._average,
+            "step": self._step,
+        }
+        torch.save(state, part)
+        part.rename(self._folder / "checkpoint.pt")
+
+    def _batch(self, step: int):
+        return self._mix.batch(np.random.default_rng((self._options.seed, step)), self._options.batch)
+
+    def _rate(self, step: int) -> float:
+        warm = min(1.0, (step + 1) / 30)
+        return float(warm * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * step / self._options.steps))))
+
+    def train(self) -> None:
+        """Run the remaining steps; batches are made on a second thread."""
+        steps, began, shown = self._options.steps, time.monotonic(), self._step
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(self._batch, self._step)
+            while self._step < steps:
+                images, label, cells = waiting.result()
+                waiting = pool.submit(self._batch, self._step + 1)
+                for group, base in zip(self._optimiser.param_groups, self._base_rates, strict=True):
+                    group["lr"] = base * self._rate(self._step)
+                heat, score = self.model(network.normalised(torch.from_numpy(images)))
+                loss = losses(heat, score, torch.from_numpy(label), torch.from_numpy(cells))
+                self._optimiser.zero_grad(set_to_none=True)
+                loss.backward()
+                torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
+                self._optimiser.step()
+                self._step += 1
+                decay = min(0.99, (1 + self._step) / (10 + self._step))
+                for key, value in self.model.state_dict().items():
+                    self._average[key].lerp_(value, 1 - decay)
+                if self._step % 20 == 0:
+                    pace = (time.monotonic() - began) / (self._step - shown)
+                    right = float(((score > 0) == (torch.from_numpy(label) > 0.5)).float().mean())
+                    print(f"step {self._step}/{steps} loss {float(loss.detach()):.3f} right {right:.2f} {pace:.2f} s/step", flush=True)
+                if self._step % 100 == 0:
+                    self.save()
+        self.save()
+
+
+def build_mixture(options: argparse.Namespace, held_out: set[str]) -> mixture.Mixture:
+    """The training material without the held-out rigs and the ingredients named in --without."""
+    without = tuple(options.without.split(",")) if options.without else ()
+    singles, frames = data.load_singles(options.data), data.load_frames(options.data)
+    store = data.PictureStore(options.data, options.cache, singles + frames, "pictures")
+    store.open()
+    chosen = data.trainable(singles)
+    usable = [f for f in frames if f.split == "train" and f.rig not in held_out]
+    if options.no_frames:
+        usable = []
+    cutouts = mixture.load_cutouts(options.data, options.cache, [p for p in chosen if p.boxes])
+    rendered = mixture.load_rendered(options.cache / "render")
+    print(f"{len(chosen)} pictures, {len(usable)} frames, {len(cutouts)} cut-outs, {len(rendered)} rendered", flush=True)
+    return mixture.Mixture(store, chosen, usable, cutouts, rendered, options.side, without)
+
+
+def main() -> None:
+    """Read the options, train, leave checkpoint.pt and run.json in the run's folder."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    data.add_options(parser)
+    parser.add_argument("name", help="name of the run; its folder is CACHE/runs/NAME")
+    parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--side", type=int, default=256)
+    parser.add_argument("--rate", type=float, default=2e-4)
+    parser.add_argument("--start", type=Path, help="checkpoint to start from")
+    parser.add_argument("--without", default="", help="ingredients to leave out, by comma")
+    parser.add_argument("--no-frames", action="store_true", help="leave every print's frames out")
+    parser.add_argument("--hold-out", default="", help="rigs to leave out, by comma")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    torch.set_flush_denormal(True)
+    cv2.setNumThreads(1)
+    folder = options.cache / "runs" / options.name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "run.json").write_text(json.dumps({k: str(v) for k, v in vars(options).items()}, indent=1))
+    run = Run(folder, options, build_mixture(options, set(filter(None, options.hold_out.split(",")))))
+    run.resume()
+    run.train()
+
+
+if __name__ == "__main__":
+    main()
