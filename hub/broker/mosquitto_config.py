@@ -1,0 +1,207 @@
+"""Mosquitto's files: its configuration, dynamic-security roles and ACL text, all made from `hub.access.grants`."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import secrets
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hub.access import SHARED, Principal, grants
+from hub.broker.directory import username
+
+CONTROL = "$CONTROL/dynamic-security/v1"
+CONFIG = "mosquitto.conf"
+SECURITY = "dynamic-security.json"
+PASSWORDS = "passwords"
+ACL = "acl"
+PRIVATE = 0o600
+PLUGIN = "mosquitto_dynamic_security.so"
+
+_ITERATIONS = 101  # tokens are 256 random bits: stretching would protect nothing and delay every login
+_DENY = ("publishClientSend", "publishClientReceive", "subscribe", "unsubscribe")
+
+
+@dataclass(frozen=True)
+class MosquittoListener:
+    """Where Mosquitto listens; without certificate and key it speaks plain MQTT."""
+
+    host: str = "0.0.0.0"  # noqa: S104 - agents on other machines are its purpose
+    port: int = 8883
+    certificate: Path | None = None
+    key: Path | None = None
+
+
+def write_config(
+    folder: Path,
+    listener: MosquittoListener,
+    *,
+    admin: str,
+    token: str,
+    plugin: Path | None = None,
+    user: str = "",
+) -> Path:
+    """Write a configuration with dynamic security into a folder; the path of `mosquitto.conf`.
+
+    `admin` with `token` may change roles and clients and nothing else. An existing security file is kept, since
+    Mosquitto writes its clients there. `plugin` is looked for where distributions put it; `user` is the system user
+    Mosquitto runs as when it is started by root.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    security = folder / SECURITY
+    if not security.exists():
+        write_private(security, json.dumps(_initial_security(admin, token), indent=1))
+    lines = [
+        *_common(listener, user),
+        f"plugin {plugin or find_plugin()}",
+        f"plugin_opt_config_file {security}",
+    ]
+    path = folder / CONFIG
+    write_private(path, "\n".join(lines) + "\n")
+    return path
+
+
+def write_acl_config(folder: Path, listener: MosquittoListener, *, user: str = "") -> Path:
+    """Write a configuration with a password and an ACL file; the path of `mosquitto.conf`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (PASSWORDS, ACL):
+        if not (folder / name).exists():
+            write_private(folder / name, "")
+    lines = [
+        *_common(listener, user),
+        "# Each user has one client id, its own name: nobody can take over somebody else's.",
+        "use_username_as_clientid true",
+        f"password_file {folder / PASSWORDS}",
+        f"acl_file {folder / ACL}",
+    ]
+    path = folder / CONFIG
+    write_private(path, "\n".join(lines) + "\n")
+    return path
+
+
+def find_plugin() -> Path:
+    """The dynamic-security plugin of this machine; raises FileNotFoundError when Mosquitto is not installed."""
+    for folder in (Path("/usr/lib"), Path("/usr/local/lib"), Path("/usr/lib64")):
+        for found in (folder / PLUGIN, *sorted(folder.glob(f"*/{PLUGIN}"))):
+            if found.is_file():
+                return found
+    raise FileNotFoundError(f"{PLUGIN} was not found: install Mosquitto 2 or say where its plugin is")
+
+
+def role_acls(principal: Principal) -> list[dict[str, Any]]:
+    """A principal's grants as dynamic-security ACL entries; everything else is denied by default."""
+    allowed = grants(principal)
+    entries = [_entry("publishClientSend", each) for each in allowed.publish]
+    for each in allowed.receive:
+        entries.append(_entry("publishClientReceive", each))
+        wanted = (each, f"{SHARED}+/{each}") if allowed.share else (each,)
+        for pattern in wanted:
+            entries += [_entry("subscribePattern", pattern), _entry("unsubscribePattern", pattern)]
+    return entries
+
+
+def acl_text(principal: Principal) -> str:
+    """A principal's grants as a block of an ACL file."""
+    allowed = grants(principal)
+    lines = [f"user {username(principal)}"]
+    lines += [f"topic write {each}" for each in allowed.publish]
+    lines += [f"topic read {each}" for each in allowed.receive]
+    return "\n".join(lines) + "\n"
+
+
+def password_hash(token: str, salt: bytes) -> str:
+    """A token as Mosquitto's password file wants it."""
+    return f"$7${_ITERATIONS}${_base64(salt)}${_base64(_stretched(token, salt))}"
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file in one step; only its owner may read it at any moment."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            owner = path.stat()
+            os.chown(temporary, owner.st_uid, owner.st_gid)
+        Path(temporary).chmod(PRIVATE)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _common(listener: MosquittoListener, user: str) -> list[str]:
+    lines = [
+        "# Written by Printwarden.",
+        *([f"user {user}"] if user else []),
+        f"listener {listener.port} {listener.host}",
+    ]
+    if listener.certificate is not None and listener.key is not None:
+        lines += [
+            f"certfile {listener.certificate}",
+            f"keyfile {listener.key}",
+            "tls_version tlsv1.2",
+        ]
+    return [
+        *lines,
+        "allow_anonymous false",
+        "persistence false",
+        "max_packet_size 1048576",
+        "# The hub gets the retained state of every printer at once; frames past this are dropped.",
+        "max_queued_messages 5000",
+        "max_queued_bytes 33554432",
+        "max_inflight_messages 100",
+        "connection_messages true",
+        "log_dest stderr",
+        "log_type error",
+        "log_type warning",
+        "log_type notice",
+        "log_type information",
+    ]
+
+
+def _initial_security(admin: str, token: str) -> dict[str, Any]:
+    salt = secrets.token_bytes(12)
+    return {
+        "defaultACLAccess": dict.fromkeys(_DENY, False),
+        "clients": [
+            {
+                "username": admin,
+                "clientid": admin,
+                "textName": "Printwarden",
+                "password": _base64(_stretched(token, salt)),
+                "salt": _base64(salt),
+                "iterations": _ITERATIONS,
+                "roles": [{"rolename": "printwarden-admin"}],
+            }
+        ],
+        "roles": [
+            {
+                "rolename": "printwarden-admin",
+                "acls": [
+                    _entry("publishClientSend", f"{CONTROL}/#"),
+                    _entry("publishClientReceive", f"{CONTROL}/#"),
+                    _entry("subscribePattern", f"{CONTROL}/#"),
+                ],
+            }
+        ],
+    }
+
+
+def _entry(kind: str, topic: str) -> dict[str, Any]:
+    return {"acltype": kind, "topic": topic, "priority": 0, "allow": True}
+
+
+def _stretched(token: str, salt: bytes) -> bytes:
+    return hashlib.pbkdf2_hmac("sha512", token.encode(), salt, _ITERATIONS)
+
+
+def _base64(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
