@@ -18,6 +18,8 @@ class CameraLive:
     score: float | None = None
     regions: tuple[Region, ...] = ()
     fault: str = ""
+    dark: bool = False
+    broken: bool = False
 
 
 @dataclass
@@ -36,6 +38,7 @@ class PrinterLive:
     watch_reason: str = "nothing was heard of its agent yet"
     verdict: str = "unknown"
     certainty: float | None = None
+    after_pause: dict[str, float] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
 
 

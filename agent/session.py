@@ -1,0 +1,137 @@
+"""One MQTT connection: TLS, will, birth, reconnecting with jitter. The hub uses it too."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+
+from agent.endpoint import Endpoint
+
+KEEPALIVE_S = 20
+MAX_BACKOFF_S = 30
+MAX_QUEUED = 200
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Message:
+    """Something to publish."""
+
+    topic: str
+    payload: bytes
+    qos: int = 1
+    retain: bool = False
+
+
+def _nothing(_session: int) -> None:
+    return None
+
+
+class Session:
+    """A connection that comes back by itself. Callbacks run on its own thread and must be quick.
+
+    `will` and `on_up` are given the number of the connection since start: 1, 2, ... `on_message` is given topic,
+    payload and whether the broker sent a retained copy.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        username: str,
+        token: str,
+        client_id: str,
+        filters: Sequence[str],
+        on_message: Callable[[str, bytes, bool], None],
+        on_up: Callable[[int], None] = _nothing,
+        on_down: Callable[[str], None] = lambda _why: None,
+        will: Callable[[int], Message | None] = _nothing,
+    ) -> None:
+        self._endpoint = endpoint
+        self._filters = tuple(filters)
+        self._on_message, self._on_up, self._on_down, self._will = on_message, on_up, on_down, will
+        self._number = 0
+        self._frames: dict[str, mqtt.MQTTMessageInfo] = {}
+        self._client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            clean_session=True,
+            protocol=MQTTProtocolVersion.MQTTv311,
+        )
+        self._client.username_pw_set(username, token)
+        self._client.max_queued_messages_set(MAX_QUEUED)
+        self._client.on_pre_connect = self._before_connect
+        self._client.on_connect = self._connected
+        self._client.on_disconnect = self._disconnected
+        self._client.on_connect_fail = lambda _client, _data: self._on_down("no connection")
+        self._client.on_message = self._received
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker has accepted this connection."""
+        return self._client.is_connected()
+
+    def start(self) -> None:
+        """Begin to connect, in the background; returns at once."""
+        context = self._endpoint.tls()
+        if context is not None:
+            self._client.tls_set_context(context)
+            self._client.tls_insecure_set(True)  # the chain is checked; see Endpoint.tls on names
+        self._client.reconnect_delay_set(min_delay=1, max_delay=MAX_BACKOFF_S)
+        self._client.connect_async(self._endpoint.host, self._endpoint.port, KEEPALIVE_S)
+        self._client.loop_start()
+
+    def stop(self) -> None:
+        """Disconnect and end the thread; may be called twice."""
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def publish(self, message: Message) -> None:
+        """Send, or keep for when the connection is back (QoS 1, at most 200 messages)."""
+        self._client.publish(message.topic, message.payload, message.qos, message.retain)
+
+    def publish_frame(self, topic: str, payload: bytes) -> bool:
+        """Send a frame unless the last one on this topic is still on its way: newest wins, nothing queues up."""
+        last = self._frames.get(topic)
+        if not self.connected or (last is not None and not _gone(last)):
+            return False
+        self._frames[topic] = self._client.publish(topic, payload, qos=0)
+        return True
+
+    def _before_connect(self, client: mqtt.Client, _data: Any) -> None:
+        will = self._will(self._number + 1)
+        if will is not None:
+            client.will_set(will.topic, will.payload, will.qos, will.retain)
+        client.reconnect_delay_set(min_delay=1 + random.random(), max_delay=MAX_BACKOFF_S)  # type: ignore[arg-type]
+
+    def _connected(self, client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        if reason.is_failure:
+            self._on_down(f"the broker refused: {reason}")
+            return
+        self._number += 1
+        self._frames.clear()
+        for each in self._filters:
+            client.subscribe(each, qos=1)
+        self._on_up(self._number)
+
+    def _disconnected(
+        self, _client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _properties: Any
+    ) -> None:
+        self._on_down(str(reason))
+
+    def _received(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
+        self._on_message(message.topic, bytes(message.payload), message.retain)
+
+
+def _gone(info: mqtt.MQTTMessageInfo) -> bool:
+    try:
+        return info.is_published()
+    except (RuntimeError, ValueError):  # it was never queued, so nothing is on its way
+        return True

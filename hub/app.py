@@ -1,0 +1,204 @@
+"""The hub, put together: builds the parts, starts them in order and stops them in reverse. No logic."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from pathlib import Path
+
+from agent.endpoint import Endpoint
+from agent.session import Message, Session
+from hub import access, certificates
+from hub.access import Kind, Principal
+from hub.broker.embedded import EmbeddedBroker
+from hub.broker.settings import BrokerSettings
+from hub.broker.settings import load as load_broker
+from hub.commands import CommandDesk
+from hub.credentials import HUB, Credentials
+from hub.enrolment import Enrolments
+from hub.enrolment_server import EnrolmentServer
+from hub.ingest import Ingest
+from hub.judge import Judge
+from hub.live import Live
+from hub.outcomes import Outcomes
+from hub.pace import Pace
+from hub.registrar import Address, EnrolmentAddress, PrinterRegistrar
+from hub.settings import HubSettings
+from hub.slots import Slots
+from hub.store.audit import Audit
+from hub.store.database import Database
+from hub.store.history import History
+from hub.store.people import People
+from hub.store.printers import Printers
+from hub.timer import Timer
+from hub.views import Parts, UserView
+from hub.vision import Detector, read_model, shipped_model, workers
+from hub.workers import Workers
+
+CONNECT_S = 20.0
+
+log = logging.getLogger(__name__)
+
+
+class HubError(RuntimeError):
+    """The hub cannot start; the text says why and what to do."""
+
+
+class Hub:
+    """Everything but the viewer. `broker_settings` overrides the file that the settings name."""
+
+    session: Session
+    ingest: Ingest
+    timer: Timer
+
+    def __init__(self, settings: HubSettings, broker_settings: BrokerSettings | None = None) -> None:
+        self.settings = settings
+        data = settings.hub.data
+        self.database = Database(data / "hub.db")
+        self.people, self.printers = People(self.database), Printers(self.database)
+        self.history, self.audit = History(self.database, data / "evidence"), Audit(self.database)
+        self.live, self.slots = Live(), Slots()
+        self.credentials = Credentials(self.printers)
+        self.detector = Detector(
+            read_model(Path(settings.detection.model) if settings.detection.model else shipped_model()),
+            settings.detection.precision,
+        )
+        self._broker_settings = broker_settings
+        self._stops: list[tuple[str, object]] = []
+
+    def start(self) -> None:
+        """Start every part; raises an error that says what is wrong, with everything stopped again."""
+        try:
+            self._start_store()
+            self._start_broker()
+            self._build()
+            self._start_watching()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop what was started, last first; nothing that was settled is lost."""
+        for name, part in reversed(self._stops):
+            log.debug("stopping %s", name)
+            part.stop()  # type: ignore[attr-defined]
+        self._stops.clear()
+
+    def view(self, person: str, session: str = "") -> UserView:
+        """The hub through the eyes of one person."""
+        return UserView(self._parts, person, session)
+
+    def health(self) -> dict[str, object]:
+        """Facts for `/healthz`: no names, no secrets."""
+        return {
+            "status": "ok" if self.session.connected else "degraded",
+            "broker": self.session.connected,
+            "frames_scored": self.workers.counts["scored"],
+            "frames_dropped": self.slots.dropped,
+            "frames_waiting": self.slots.waiting(),
+            "inference_ms": round(self.workers.last_ms, 2),
+            "model": f"{self.detector.model.name} {self.detector.model.version} {self.detector.precision}",
+        }
+
+    # Inside: three stages, each needs the one before
+
+    def _start_store(self) -> None:
+        self.settings.hub.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._begin("store", self.database)
+        self.credentials.start()
+        self.detector.start()
+
+    def _start_broker(self) -> None:
+        names = self.settings.hub.names
+        self.certificates = certificates.ensure(self.settings.hub.data / "tls", names)
+        path = self.settings.broker.config
+        chosen = self._broker_settings or (load_broker(Path(path)) if path else BrokerSettings())
+        context = self.certificates.server_context()
+        self.broker = EmbeddedBroker(chosen, self.credentials, context, self._audit_broker)
+        self.credentials.on_revoked = self.broker.kick
+        self._begin("broker", self.broker)
+
+    def _build(self) -> None:
+        enrolments = Enrolments(self.printers, self.audit)
+        self.registrar = PrinterRegistrar(
+            self.people, self.printers, self.history, enrolments, self.credentials, self.live
+        )
+        self.pace = Pace(self.settings.pace, self._key_of, self._publish)
+        self.outcomes = Outcomes(
+            self.history, self.live, self.pace, self.registrar.settings_of, self._publish
+        )
+        self.judge = Judge(self.live, self.registrar.settings_of, self.outcomes.decided)
+        self.desk = CommandDesk(
+            self.history, self.live, self._key_of, self._publish, self.outcomes.command_ended
+        )
+        self.ingest = Ingest(self.printers, self.live, self.slots, self.desk.acknowledged, self._refused)
+        self.outcomes.desk, self.outcomes.judge = self.desk, self.judge
+        registrar = self.registrar
+        registrar.ingest, registrar.judge, registrar.pace = self.ingest, self.judge, self.pace
+        registrar.broker, registrar.door = self._broker_address, self._door
+        self._parts = Parts(self.printers, self.history, self.audit, self.live, self.desk, registrar)
+
+    def _start_watching(self) -> None:
+        self.ingest.start()
+        self.desk.start()
+        count = self.settings.detection.workers or workers()
+        region_at = self.detector.model.warn
+        self.workers = Workers(self.slots, self.detector, self.judge, self.live, count, region_at)
+        self._begin("detection", self.workers)
+        self.session = self._connect()
+        self.timer = Timer(self)
+        self._begin("timer", self.timer)
+        section = self.settings.hub
+        context = self.certificates.server_context()
+        self.enrolment_server = EnrolmentServer(
+            section.enrolment_host, section.enrolment_port, context, self.registrar.redeem
+        )
+        self._begin("enrolment", self.enrolment_server)
+
+    def _connect(self) -> Session:
+        principal = Principal(Kind.HUB, HUB)
+        up = threading.Event()
+        session = Session(
+            self._own_endpoint(),
+            username=HUB,
+            token=self.credentials.add(principal),
+            client_id=HUB,
+            filters=access.grants(principal).receive,
+            on_message=self.ingest.receive,
+            on_up=lambda _number: up.set(),
+            on_down=lambda why: log.warning("the hub lost its broker: %s", why),
+        )
+        self._begin("session", session)
+        if not up.wait(CONNECT_S):
+            raise HubError("the hub cannot log in to its own broker")
+        return session
+
+    def _own_endpoint(self) -> Endpoint:
+        if "plain" in self.broker.ports():
+            return self.broker.endpoint("plain")
+        return self.broker.endpoint("tls", self.certificates.ca)
+
+    def _broker_address(self) -> Address:
+        return Address(self.settings.hub.names[0], self.broker.ports()["tls"], self.certificates.ca)
+
+    def _door(self) -> EnrolmentAddress:
+        return EnrolmentAddress(
+            self.settings.hub.names[0], self.enrolment_server.port, self.certificates.fingerprint
+        )
+
+    def _publish(self, message: Message) -> None:
+        self.session.publish(message)
+
+    def _key_of(self, printer: str) -> bytes | None:
+        return self.ingest.key_of(printer)
+
+    def _refused(self, printer: str, reason: str) -> None:
+        self.timer.note_refusal(printer, reason)
+
+    def _audit_broker(self, event: str, username: str, detail: str) -> None:
+        self.audit.add(time.time(), username, event, detail=detail)
+
+    def _begin(self, name: str, part: object) -> None:
+        part.start()  # type: ignore[attr-defined]
+        self._stops.append((name, part))

@@ -1,0 +1,139 @@
+"""Commands: signed, sent once, and followed until the printer itself confirms them."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from agent import topics
+from agent.protocol import Ack, Command, State, pack_command
+from agent.session import Message
+from hub.live import Live
+from hub.store.history import CommandRow, History
+
+TTL_S = 20.0
+ANSWER_S = 20.0
+CONFIRM_S = 120.0
+_ORDER = ("requested", "sent", "accepted", "confirmed", "failed", "refused")
+_ENDS = ("confirmed", "failed", "refused")
+
+log = logging.getLogger(__name__)
+
+
+class CommandDesk:
+    """The only signer of commands. `ended` is told each command that reached its end."""
+
+    def __init__(
+        self,
+        history: History,
+        live: Live,
+        key_of: Callable[[str], bytes | None],
+        publish: Callable[[Message], None],
+        ended: Callable[[CommandRow], None],
+    ) -> None:
+        self._history, self._live, self._key_of = history, live, key_of
+        self._publish, self._ended = publish, ended
+        self._open: dict[str, CommandRow] = {}
+        self._lock = threading.Lock()
+        self._sequence = 0
+
+    def start(self) -> None:
+        """Close what an earlier run of the hub left open, whose end nobody will hear of."""
+        self._sequence = self._history.last_sequence()
+        for row in self._history.open_commands():
+            self._history.move_command(
+                row.id, "failed", "the hub was restarted before the end was known", time.time()
+            )
+
+    def order(
+        self, printer: str, action: str, *, initiator: str, reason: str, dry: bool = False
+    ) -> CommandRow:
+        """Send a command for the job that runs now; raises ValueError saying why if that cannot be."""
+        key, state = self._key_of(printer), self._ready(printer)
+        if key is None:
+            raise ValueError("this printer is not enrolled")
+        with self._lock:
+            self._sequence = max(self._sequence + 1, int(time.time() * 1000))
+            row = CommandRow(
+                id=secrets.token_hex(8),
+                printer=printer,
+                seq=self._sequence,
+                t=time.time(),
+                action=action,
+                job=state.job,
+                initiator=initiator,
+                reason=reason[:200],
+                stage="requested",
+                outcome="",
+                dry=dry,
+                updated=time.time(),
+            )
+            self._history.add_command(row)
+            self._open[row.id] = row
+        self._send(row, key, state)
+        return row
+
+    def acknowledged(self, printer: str, ack: Ack) -> None:
+        """Take a verified acknowledgement into account."""
+        if not ack.command:
+            log.warning("printer %s refused a command that carried no good seal (%s)", printer, ack.reason)
+            return
+        with self._lock:
+            row = self._open.get(ack.command)
+        if row is None or row.printer != printer or _ORDER.index(ack.stage) <= _ORDER.index(row.stage):
+            return
+        if ack.stage == "refused" and ack.reason == "repeated" and row.stage != "sent":
+            return
+        self._move(row, ack.stage, ack.reason)
+
+    def tick(self, now: float) -> None:
+        """Give up on commands that were not answered or not confirmed in time; `now` is Unix time."""
+        with self._lock:
+            rows = list(self._open.values())
+        for row in rows:
+            if row.stage in ("requested", "sent") and now - row.updated > ANSWER_S:
+                self._move(row, "failed", f"the agent did not answer within {ANSWER_S:.0f} s")
+            elif row.stage == "accepted" and now - row.updated > CONFIRM_S:
+                self._move(row, "failed", f"the printer did not confirm within {CONFIRM_S:.0f} s")
+
+    def _ready(self, printer: str) -> State:
+        live = self._live.printer(printer)
+        if not live.online or live.state is None:
+            raise ValueError("its agent is not connected")
+        return live.state
+
+    def _send(self, row: CommandRow, key: bytes, state: State) -> None:
+        live = self._live.printer(row.printer)
+        agent_now = state.clock + (time.monotonic() - live.state_received) * 1000
+        command = Command(
+            id=row.id,
+            boot=state.boot,
+            seq=row.seq,
+            job=row.job,
+            action=row.action,
+            expires=int(agent_now + TTL_S * 1000),
+            reason=row.reason,
+            initiator=row.initiator,
+            after=live.after_pause if row.action == "pause" else {},
+            dry=row.dry,
+        )
+        self._publish(Message(topics.command(row.printer), pack_command(key, row.printer, command)))
+        self._move(row, "sent", "")
+
+    def _move(self, row: CommandRow, stage: str, outcome: str) -> None:
+        moved = replace(row, stage=stage, outcome=outcome, updated=time.time())
+        with self._lock:
+            current = self._open.get(row.id)
+            if current is None or _ORDER.index(stage) <= _ORDER.index(current.stage):
+                return
+            self._open[row.id] = moved
+            if stage in _ENDS:
+                del self._open[row.id]
+        self._history.move_command(row.id, stage, outcome, moved.updated)
+        log.info("command %s %s: %s %s", row.id, row.action, stage, outcome)
+        if stage in _ENDS:
+            self._ended(moved)

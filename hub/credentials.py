@@ -1,0 +1,92 @@
+"""Every live machine credential, in memory: what a broker asks for each login, publish and delivery."""
+
+from __future__ import annotations
+
+import hmac
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hub.access import Kind, Principal, Right
+from hub.store.people import digest, token
+from hub.store.printers import CredentialRow, Printers
+
+HUB = "hub"
+
+
+@dataclass(frozen=True)
+class _Entry:
+    principal: Principal
+    hashes: tuple[str, ...]
+    expires: float | None = None
+
+
+class Credentials:
+    """The `Directory` of brokers. `on_revoked` is told each user name whose connections must end now."""
+
+    def __init__(self, printers: Printers) -> None:
+        self._printers = printers
+        self._lock = threading.Lock()
+        self._stored: dict[str, _Entry] = {}
+        self._temporary: dict[str, _Entry] = {}
+        self.on_revoked: Callable[[str], None] = lambda _username: None
+
+    def start(self) -> None:
+        """Read all credentials."""
+        self.reload()
+
+    def reload(self) -> None:
+        """Read all credentials again and end the connections of those that are gone or changed."""
+        fresh: dict[str, _Entry] = {}
+        for row in self._printers.credentials():
+            known = fresh.get(row.username)
+            hashes = (*(known.hashes if known else ()), row.token_hash)
+            fresh[row.username] = _Entry(self._principal_of(row), hashes, row.expires)
+        with self._lock:
+            gone = [name for name, entry in self._stored.items() if _lost(entry, fresh.get(name))]
+            self._stored = fresh
+        for username in gone:
+            self.on_revoked(username)
+
+    def authenticate(self, username: str, password: bytes) -> Principal | None:
+        """The principal if the password is one of this user name's live tokens."""
+        entry = self._entry(username)
+        offered = digest(password)
+        if entry is None or not any([hmac.compare_digest(offered, known) for known in entry.hashes]):  # noqa: C419 - compares with all, whatever fits
+            return None
+        return entry.principal
+
+    def principal(self, username: str) -> Principal | None:
+        """The principal with its grants of this moment, or None once it is revoked."""
+        entry = self._entry(username)
+        return entry.principal if entry else None
+
+    def add(self, principal: Principal) -> str:
+        """A credential that lives in memory only (the hub's own, the self-attack's); returns its token."""
+        secret = token()
+        with self._lock:
+            self._temporary[principal.id] = _Entry(principal, (digest(secret),))
+        return secret
+
+    def remove(self, username: str) -> None:
+        """End a credential made by `add`, and its connections."""
+        with self._lock:
+            self._temporary.pop(username, None)
+        self.on_revoked(username)
+
+    def _entry(self, username: str) -> _Entry | None:
+        entry = self._temporary.get(username) or self._stored.get(username)
+        expired = entry is not None and entry.expires is not None and entry.expires < time.time()
+        return None if expired else entry
+
+    @staticmethod
+    def _principal_of(row: CredentialRow) -> Principal:
+        rights = {printer: Right(right) for printer, right in row.rights.items()}
+        identity = row.username if row.kind == Kind.AGENT else row.username[2:]
+        return Principal(Kind(row.kind), identity, rights)
+
+
+def _lost(before: _Entry, after: _Entry | None) -> bool:
+    """Whether somebody who was let in before might not be now, or might be allowed less."""
+    return after is None or not set(before.hashes) <= set(after.hashes) or before.principal != after.principal

@@ -1,0 +1,145 @@
+"""From a scored frame to a decision, one printer at a time: evidence, policy, and what follows from it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from agent.protocol import Frame
+from hub import policy, score
+from hub.live import Live
+from hub.policy import Decision, PrinterSettings
+from hub.regions import Region
+from hub.score import Evidence, ScoreSettings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One frame and what the network made of it; `score` is None when the picture says nothing (dark)."""
+
+    printer: str
+    frame: Frame
+    received: float
+    score: float | None
+    regions: tuple[Region, ...]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What one more frame led to."""
+
+    scored: Scored
+    certainty: float | None
+    verdict: str
+    decision: Decision
+
+
+@dataclass
+class _Case:
+    """What is remembered about one printer."""
+
+    settings: PrinterSettings
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    memory: policy.Memory = field(default_factory=policy.Memory)
+    evidence: dict[str, Evidence] = field(default_factory=dict)
+    acknowledged: dict[str, tuple[Region, ...]] = field(default_factory=dict)
+    seen: dict[str, tuple[Region, ...]] = field(default_factory=dict)
+    phase: str = ""
+    failed: bool = False
+
+    def acknowledge(self) -> None:
+        """What is seen now was looked at by a person: hold it against the print no longer."""
+        self.acknowledged = dict(self.seen)
+        self.evidence = {camera: score.reset(each) for camera, each in self.evidence.items()}
+        self.memory = policy.release(self.memory)
+
+
+class Judge:
+    """Keeps the evidence of every printer. Any thread may bring frames; each printer is judged by one at a time."""
+
+    def __init__(
+        self,
+        live: Live,
+        settings_of: Callable[[str], PrinterSettings],
+        decided: Callable[[Judgement], None],
+        scoring: ScoreSettings | None = None,
+    ) -> None:
+        self._live = live
+        self._settings_of = settings_of
+        self._decided = decided
+        self._scoring = scoring or ScoreSettings()
+        self._cases: dict[str, _Case] = {}
+        self._lock = threading.Lock()
+
+    def frame(self, scored: Scored) -> Judgement:
+        """Take one scored frame into account and report the judgement."""
+        case = self._case(scored.printer)
+        with case.lock:
+            judgement = self._judge(case, scored)
+        self._decided(judgement)
+        return judgement
+
+    def settings_changed(self, printer: str) -> None:
+        """Read a printer's settings again; what was decided under the old ones may be decided anew."""
+        case = self._case(printer)
+        with case.lock:
+            case.settings = self._settings_of(printer)
+            case.memory = policy.release(case.memory)
+
+    def dismiss(self, printer: str) -> None:
+        """A person called what is seen now a false alarm."""
+        case = self._case(printer)
+        with case.lock:
+            case.acknowledge()
+
+    def action_failed(self, printer: str) -> None:
+        """The printer did not obey: decide again after a while if the failure is still seen."""
+        case = self._case(printer)
+        with case.lock:
+            case.failed = True
+
+    def forget(self, printer: str) -> None:
+        """Drop a removed printer."""
+        with self._lock:
+            self._cases.pop(printer, None)
+
+    def _case(self, printer: str) -> _Case:
+        with self._lock:
+            if printer not in self._cases:
+                self._cases[printer] = _Case(self._settings_of(printer))
+            return self._cases[printer]
+
+    def _judge(self, case: _Case, scored: Scored) -> Judgement:
+        state = self._live.printer(scored.printer).state
+        phase, job = (state.phase, state.job) if state else ("unknown", "")
+        self._follow_phase(case, phase, job)
+        camera, t = scored.frame.camera, scored.received
+        case.seen[camera] = scored.regions
+        value = scored.score if score.fresh(scored.regions, case.acknowledged.get(camera, ())) else None
+        before = case.evidence.get(camera, Evidence())
+        case.evidence[camera] = score.update(before, value, t, self._scoring)
+        certainty = score.combined(case.evidence, self._scoring, t, vote=case.settings.vote)
+        if case.failed and policy.retry_due(case.memory, t):
+            case.memory, case.failed = policy.release(case.memory), False
+        decision, case.memory = policy.decide(
+            case.settings, case.memory, phase=phase, job=job, certainty=certainty, t=t
+        )
+        return Judgement(scored, certainty, policy.verdict(certainty, case.settings), decision)
+
+    def _follow_phase(self, case: _Case, phase: str, job: str) -> None:
+        """A resumed print was looked at; a new job has a clean record."""
+        if case.phase == "paused" and phase == "printing" and job == case.memory.job:
+            case.acknowledge()
+        if phase == "printing" and job != case.memory.job:
+            case.acknowledged, case.failed = {}, False
+            case.evidence = {camera: score.reset(each) for camera, each in case.evidence.items()}
+        case.phase = phase
+
+
+def surest(regions: Sequence[Region]) -> Region | None:
+    """The region with the highest score."""
+    return max(regions, key=lambda region: region.score, default=None)

@@ -1,0 +1,146 @@
+"""What follows from a judgement: the live picture, the history, the pace, events, evidence and orders."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from agent import topics
+from agent.session import Message
+from hub.commands import CommandDesk
+from hub.judge import Judge, Judgement
+from hub.live import Live
+from hub.pace import Pace
+from hub.policy import ALERT, PrinterSettings
+from hub.store.history import CommandRow, History, ScoreRow
+
+HUB = "printwarden"
+
+log = logging.getLogger(__name__)
+
+#: Told (printer, kind, level, text) of everything a person may want to know at once.
+Listener = Callable[[str, str, str, str], None]
+
+
+class Outcomes:
+    """Carries decisions out and keeps the record of them. `desk` and `judge` are set when the hub is wired."""
+
+    desk: CommandDesk
+    judge: Judge
+
+    def __init__(
+        self,
+        history: History,
+        live: Live,
+        pace: Pace,
+        settings_of: Callable[[str], PrinterSettings],
+        publish: Callable[[Message], None],
+    ) -> None:
+        self._history, self._live, self._pace = history, live, pace
+        self._settings_of, self._publish = settings_of, publish
+        self.listeners: list[Listener] = []
+
+    def decided(self, judgement: Judgement) -> None:
+        """Take one judgement into account; called on a detection thread."""
+        scored, certainty = judgement.scored, judgement.certainty
+        printer = scored.printer
+        with self._live.lock:
+            live = self._live.printer(printer)
+            changed = live.verdict != judgement.verdict
+            live.certainty, live.verdict = certainty, judgement.verdict
+        self._history.add_score(ScoreRow(printer, scored.frame.camera, time.time(), scored.score, certainty))
+        self._pace.tell(printer, certainty, time.monotonic())
+        if changed:
+            self.tell_verdict(printer)
+        if judgement.decision.kind != "none":
+            self._carry_out(judgement)
+
+    def command_ended(self, row: CommandRow) -> None:
+        """Record the end of a command; a failed one of our own may be tried again."""
+        level = "info" if row.stage == "confirmed" else "alarm"
+        past = {"pause": "paused", "resume": "resumed", "cancel": "cancelled"}[row.action]
+        text = f"{past}, confirmed by the printer" if row.stage == "confirmed" else f"could not {row.action}"
+        details = [row.outcome, f"asked by {row.initiator}: {row.reason}"]
+        kind = past if row.stage == "confirmed" else f"{row.action}_{row.stage}"
+        self.event(
+            row.printer, kind, level, f"{text} ({'; '.join(filter(None, details))})", {"command": row.id}
+        )
+        if row.initiator == HUB and row.stage != "confirmed":
+            self.judge.action_failed(row.printer)
+
+    def watch_changed(self, printer: str, watch: str, reason: str) -> None:
+        """Tell that a printer began or ceased to be watched."""
+        words = {
+            "watched": "watched again",
+            "standing_down": "watch stands down",
+            "not_watched": "NOT WATCHED",
+        }
+        level = "alarm" if watch == "not_watched" else "info"
+        self.event(printer, watch, level, words[watch] + (f": {reason}" if reason else ""))
+        self.tell_verdict(printer)
+
+    def event(
+        self, printer: str, kind: str, level: str, text: str, data: Mapping[str, Any] | None = None
+    ) -> int:
+        """Settle an event and tell everybody who listens."""
+        identity = self._history.add_event(printer, time.time(), kind, level, text, data)
+        log.log(logging.WARNING if level == "alarm" else logging.INFO, "printer %s: %s", printer, text)
+        for listener in self.listeners:
+            listener(printer, kind, level, text)
+        return identity
+
+    def tell_verdict(self, printer: str) -> None:
+        """Publish the verdict and the state of the watch for viewers and integrations."""
+        with self._live.lock:
+            live = self._live.printer(printer)
+            body = {
+                "verdict": live.verdict,
+                "certainty": None if live.certainty is None else round(live.certainty, 3),
+                "watch": live.watch,
+                "reason": live.watch_reason,
+            }
+        self._publish(Message(topics.out(printer, "verdict"), json.dumps(body).encode(), retain=True))
+
+    def _carry_out(self, judgement: Judgement) -> None:
+        scored, decision = judgement.scored, judgement.decision
+        printer, settings = scored.printer, self._settings_of(scored.printer)
+        kind, acts = decision.kind, decision.kind not in ("warn", ALERT)
+        words = {"warn": "suspicious", ALERT: "failing"}.get(kind, f"failing: {kind} ordered")
+        data = {
+            "certainty": round(decision.certainty, 4),
+            "camera": scored.frame.camera,
+            "frame": scored.frame.seq,
+            "score": scored.score,
+            "dry_run": settings.dry_run,
+        }
+        level = "warning" if kind == "warn" else "alarm"
+        event = self.event(
+            printer, "suspected" if kind == "warn" else "failing", level, f"{words}: {decision.reason}", data
+        )
+        self._keep(judgement, event)
+        if acts:
+            self._order(printer, kind, decision.reason, dry=settings.dry_run)
+
+    def _order(self, printer: str, action: str, reason: str, *, dry: bool) -> None:
+        try:
+            self.desk.order(printer, action, initiator=HUB, reason=reason, dry=dry)
+        except ValueError as error:
+            self.event(printer, f"{action}_failed", "alarm", f"could not {action}: {error}")
+            self.judge.action_failed(printer)
+
+    def _keep(self, judgement: Judgement, event: int) -> None:
+        scored = judgement.scored
+        try:
+            self._history.add_evidence(
+                scored.printer,
+                scored.frame.camera,
+                time.time(),
+                scored.frame.jpeg,
+                event=event,
+                score=scored.score,
+            )
+        except OSError as error:
+            self.event(scored.printer, "storage", "alarm", f"the evidence could not be stored: {error}")

@@ -1,0 +1,124 @@
+"""Printers come and go here: added, invited, enrolled, changed, removed, with every part of the hub told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from hub.credentials import Credentials
+from hub.enrolment import Enrolments, Invitation
+from hub.ingest import Ingest
+from hub.judge import Judge
+from hub.live import Live
+from hub.pace import Pace
+from hub.policy import PrinterSettings, settings_from
+from hub.store.history import History
+from hub.store.people import People
+from hub.store.printers import PrinterRow, Printers
+from hub.views import checked_name
+
+
+@dataclass(frozen=True)
+class Address:
+    """What a newly enrolled agent must know: the broker's address and the authority it trusts."""
+
+    host: str
+    port: int
+    ca: str
+
+
+@dataclass(frozen=True)
+class EnrolmentAddress:
+    """What stands in an enrolment line."""
+
+    host: str
+    port: int
+    fingerprint: str
+
+
+class PrinterRegistrar:
+    """The one who changes the set of printers while the hub runs."""
+
+    def __init__(
+        self,
+        people: People,
+        printers: Printers,
+        history: History,
+        enrolments: Enrolments,
+        credentials: Credentials,
+        live: Live,
+    ) -> None:
+        self._people, self._printers, self._history = people, printers, history
+        self._enrolments, self._credentials, self._live = enrolments, credentials, live
+        self.ingest: Ingest
+        self.judge: Judge
+        self.pace: Pace
+        self.changed: Callable[[], None] = lambda: None
+        self.broker: Callable[[], Address]
+        self.door: Callable[[], EnrolmentAddress]
+
+    def add(self, person: str, name: str) -> PrinterRow:
+        """A new printer of a person; raises ValueError beyond the person's quota."""
+        owner = self._people.get(person)
+        if owner is None:
+            raise ValueError(f"there is no user {person!r}")
+        if self._printers.owned_by(person) >= owner.quota:
+            raise ValueError(f"{person} may own {owner.quota} printers; an administrator can raise this")
+        row = self._printers.add(checked_name(name), person, time.time())
+        self.ingest.trust(row)
+        return row
+
+    def invite(self, person: str, printer: str) -> Invitation:
+        """A fresh enrolment line for a printer."""
+        door = self.door()
+        return self._enrolments.mint(
+            person, printer, host=door.host, port=door.port, fingerprint=door.fingerprint, now=time.time()
+        )
+
+    def redeem(self, identity: str, secret: str, now: float) -> dict[str, Any]:
+        """Exchange an enrolment for the answer to the agent; raises EnrolmentError."""
+        issued = self._enrolments.redeem(identity, secret, now)
+        self._credentials.reload()
+        row = self._printers.get(issued.printer)
+        assert row is not None
+        self.ingest.trust(row)
+        self.pace.forget(row.id)
+        self.changed()
+        broker = self.broker()
+        return {
+            "printer": issued.printer,
+            "name": issued.name,
+            "host": broker.host,
+            "port": broker.port,
+            "token": issued.token,
+            "key": issued.key.hex(),
+            "ca": broker.ca,
+        }
+
+    def remove(self, printer: str) -> None:
+        """Remove a printer with everything that belongs to it; its agent's connection ends at once."""
+        self._printers.remove(printer)
+        self._credentials.reload()
+        self.ingest.forget(printer)
+        self.judge.forget(printer)
+        self.pace.forget(printer)
+        self._live.drop(printer)
+        self._history.forget(printer)
+        self.changed()
+
+    def settings_of(self, printer: str) -> PrinterSettings:
+        """What the owner chose."""
+        row = self._printers.get(printer)
+        return settings_from(row.settings) if row else PrinterSettings()
+
+    def settings_changed(self, printer: str) -> None:
+        """Use a printer's new settings from now on."""
+        with self._live.lock:
+            self._live.printer(printer).after_pause = dict(self.settings_of(printer).after)
+        self.judge.settings_changed(printer)
+
+    def dismiss(self, printer: str) -> None:
+        """Somebody called what is seen now a false alarm."""
+        self.judge.dismiss(printer)

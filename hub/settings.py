@@ -1,0 +1,91 @@
+"""The hub's settings file: `printwarden.toml`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from agent.settings import SettingsError, build, overridden, read_toml
+from hub.pace import PaceSettings
+
+
+@dataclass(frozen=True)
+class HubSection:
+    """`names`: host names and addresses under which agents reach this hub; the first is told to new agents."""
+
+    data: Path = Path("data")
+    names: tuple[str, ...] = ("127.0.0.1", "localhost")
+    enrolment_host: str = "0.0.0.0"  # noqa: S104 - agents on other machines enrol here, over TLS
+    enrolment_port: int = 8884
+
+    def __post_init__(self) -> None:
+        if not self.names:
+            raise ValueError("names: at least one name or address of this machine is needed")
+
+
+@dataclass(frozen=True)
+class WebSection:
+    """The viewer. `secure_cookies` once it is reached by HTTPS through a proxy."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    secure_cookies: bool = False
+
+
+@dataclass(frozen=True)
+class BrokerSection:
+    """`config`: the embedded broker's `broker.conf`; empty takes its defaults."""
+
+    config: str = ""
+
+
+@dataclass(frozen=True)
+class DetectionSection:
+    """`model`: a folder with a `model.json`; empty takes the shipped one. `workers` 0 lets the hub choose."""
+
+    model: str = ""
+    precision: str = "auto"
+    workers: int = 0
+
+    def __post_init__(self) -> None:
+        if self.precision not in ("auto", "fp32", "int8"):
+            raise ValueError(f"precision: {self.precision!r} is none of auto, fp32, int8")
+        if not 0 <= self.workers <= 64:
+            raise ValueError("workers: must lie from 0 to 64")
+
+
+@dataclass(frozen=True)
+class RetentionSection:
+    """How long events, scores and pictures are kept."""
+
+    days: float = 30.0
+    gigabytes: float = 2.0
+
+
+@dataclass(frozen=True)
+class HubSettings:
+    """The whole settings file."""
+
+    hub: HubSection = field(default_factory=HubSection)
+    web: WebSection = field(default_factory=WebSection)
+    broker: BrokerSection = field(default_factory=BrokerSection)
+    detection: DetectionSection = field(default_factory=DetectionSection)
+    pace: PaceSettings = field(default_factory=PaceSettings)
+    retention: RetentionSection = field(default_factory=RetentionSection)
+
+
+def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> HubSettings:
+    """Settings from a file (None: only defaults) and the environment; raises SettingsError naming the key.
+
+    A relative data folder is relative to the settings file.
+    """
+    tables = read_toml(path) if path else {}
+    settings = build(HubSettings, overridden(tables, environment, HubSettings), str(path or "settings"))
+    if path and not settings.hub.data.is_absolute():
+        settings = replace(settings, hub=replace(settings.hub, data=path.parent / settings.hub.data))
+    return settings
+
+
+__all__ = ["HubSettings", "SettingsError", "load"]

@@ -1,0 +1,82 @@
+"""What must happen without a message: time-outs, the state of the watch, batched writes, retention."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from hub.watch import NOT_WATCHED, watch
+
+if TYPE_CHECKING:
+    from hub.app import Hub
+
+TICK_S = 1.0
+PRUNE_S = 3600.0
+REFUSAL_EVENT_S = 60.0
+
+log = logging.getLogger(__name__)
+
+
+class Timer:
+    """One thread that ticks once a second."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="timer", daemon=True)
+        self._pruned = float("-inf")
+        self._refusals: dict[tuple[str, str], float] = {}
+
+    def start(self) -> None:
+        """Begin to tick."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop ticking and write what was collected."""
+        self._stopping.set()
+        self._thread.join(timeout=10)
+        self._hub.history.flush()
+
+    def note_refusal(self, printer: str, reason: str) -> None:
+        """Tell, at most once a minute and reason, that messages in a printer's name did not verify."""
+        now = time.monotonic()
+        if now - self._refusals.get((printer, reason), float("-inf")) < REFUSAL_EVENT_S:
+            return
+        self._refusals[printer, reason] = now
+        text = f"messages in its agent's name were refused ({reason}): somebody else, or an agent with old credentials"
+        self._hub.outcomes.event(printer, "refused", "warning", text)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(TICK_S):
+            try:
+                self._tick(time.monotonic())
+            except Exception:  # supervisor: a full disk at this tick must not end all later ones
+                log.exception("the hub's timer met an error")
+
+    def _tick(self, now: float) -> None:
+        hub = self._hub
+        for row in hub.printers.all():
+            self._watch(row.id, now)
+        hub.desk.tick(time.time())
+        hub.history.flush()
+        if now - self._pruned > PRUNE_S:
+            self._pruned = now
+            retention = hub.settings.retention
+            hub.history.prune(time.time(), days=retention.days, gigabytes=retention.gigabytes)
+
+    def _watch(self, printer: str, now: float) -> None:
+        hub = self._hub
+        with hub.live.lock:
+            live = hub.live.printer(printer)
+            state, reason = watch(
+                live, hub.registrar.settings_of(printer), interval=hub.pace.wanted(printer), now=now
+            )
+            changed, live.watch = live.watch != state, state
+            live.watch_reason = reason
+            if state == NOT_WATCHED:
+                live.verdict, live.certainty = "unknown", None
+        if changed:
+            hub.outcomes.watch_changed(printer, state, reason)
+        hub.pace.tell(printer, live.certainty, now)

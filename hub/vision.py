@@ -1,0 +1,186 @@
+"""From JPEG bytes to a heat map: the only user of OpenCV and onnxruntime."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import time
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from agent.camera.jpeg import JpegError, size
+
+TRIAL_S = 0.4
+MAX_PIXELS = 40_000_000
+#: Below this mean grey level (0 to 255) a picture shows nothing that could be judged.
+DARK = 10.0
+
+log = logging.getLogger(__name__)
+
+
+class ModelError(Exception):
+    """The model cannot be used; the text names the file and what is wrong."""
+
+
+class PictureError(ValueError):
+    """These bytes are not a picture that can be judged."""
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What the network made of one picture of `width` x `height` pixels.
+
+    `score` is the calibrated probability that it shows a failure, `heat` the same for each cell (rows, columns).
+    """
+
+    score: float
+    heat: NDArray[np.float32]
+    width: int
+    height: int
+    brightness: float
+
+    @property
+    def dark(self) -> bool:
+        """Whether the picture is too dark to say anything."""
+        return self.brightness < DARK
+
+
+@dataclass(frozen=True)
+class Model:
+    """A checked `model.json` and the folder it stands in."""
+
+    folder: Path
+    name: str
+    version: str
+    width: int
+    height: int
+    warn: float
+    files: tuple[tuple[str, str], ...]
+
+
+def shipped_model() -> Path:
+    """The folder of the models that come with the product."""
+    return Path(str(files("hub.models")))
+
+
+def read_model(folder: Path) -> Model:
+    """Read `model.json` and check every file's SHA-256; raises ModelError naming the file."""
+    path = folder / "model.json"
+    try:
+        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        picture, names = data["input"], []
+        for entry in data["files"]:
+            _check_sum(folder / entry["file"], entry["sha256"])
+            names.append((entry["precision"], entry["file"]))
+        if picture["channels"] != "BGR" or picture["resize"] != "stretch" or not names:
+            raise ModelError(f"{path}: this version reads stretched BGR pictures and needs one file at least")
+        return Model(
+            folder=folder,
+            name=data["name"],
+            version=data["version"],
+            width=int(picture["width"]),
+            height=int(picture["height"]),
+            warn=float(data["thresholds"]["warn"]),
+            files=tuple(names),
+        )
+    except OSError as error:
+        raise ModelError(f"{error.filename}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{path}: not a model description: {error!r}") from error
+
+
+class Detector:
+    """One network, one session, any number of threads."""
+
+    def __init__(self, model: Model, precision: str = "auto") -> None:
+        self.model = model
+        self.precision = precision
+        self._session: onnxruntime.InferenceSession | None = None
+
+    def start(self) -> None:
+        """Load the network; with "auto" the file that is faster on this machine. Raises ModelError."""
+        cv2.setNumThreads(1)
+        candidates = {
+            precision: file for precision, file in self.model.files if self.precision in ("auto", precision)
+        }
+        if not candidates:
+            raise ModelError(f"{self.model.folder}: there is no {self.precision} file")
+        sessions = {precision: _load(self.model.folder / file) for precision, file in candidates.items()}
+        times = {precision: self._trial(session) for precision, session in sessions.items()}
+        self.precision = min(times, key=times.__getitem__)
+        self._session = sessions[self.precision]
+        measured = ", ".join(f"{precision} {seconds * 1000:.1f} ms" for precision, seconds in times.items())
+        log.info("model %s %s: using %s (%s)", self.model.name, self.model.version, self.precision, measured)
+
+    def detect(self, jpeg: bytes) -> Detection:
+        """Judge one picture; raises PictureError if it cannot be decoded."""
+        assert self._session is not None, "start the detector first"
+        picture, width, height = self._decode(jpeg)
+        heat, score = self._session.run(["heat", "score"], {"image": picture[np.newaxis]})
+        return Detection(float(score[0]), heat[0], width, height, float(picture.mean()))
+
+    def _decode(self, jpeg: bytes) -> tuple[NDArray[np.uint8], int, int]:
+        """The picture at the network's size; decoded no larger than needed, which is most of the cost."""
+        try:
+            width, height = size(jpeg)
+        except JpegError as error:
+            raise PictureError(str(error)) from error
+        if width * height > MAX_PIXELS:
+            raise PictureError(f"a picture of {width} x {height} pixels is too large")
+        flag = cv2.IMREAD_COLOR
+        for divisor, reduced in ((4, cv2.IMREAD_REDUCED_COLOR_4), (2, cv2.IMREAD_REDUCED_COLOR_2)):
+            if width // divisor >= self.model.width and height // divisor >= self.model.height * 0.9:
+                flag = reduced
+                break
+        try:
+            picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), flag | cv2.IMREAD_IGNORE_ORIENTATION)
+        except cv2.error as error:
+            raise PictureError(f"not a picture: {error}") from error
+        if picture is None:
+            raise PictureError("not a picture that can be decoded")
+        target = (self.model.width, self.model.height)
+        return np.asarray(cv2.resize(picture, target, interpolation=cv2.INTER_AREA), np.uint8), width, height
+
+    def _trial(self, session: onnxruntime.InferenceSession) -> float:
+        """Median seconds of one run."""
+        if len(self.model.files) == 1:
+            return 0.0
+        blank = {"image": np.zeros((1, self.model.height, self.model.width, 3), np.uint8)}
+        session.run(None, blank)
+        times, end = [], time.perf_counter() + TRIAL_S
+        while time.perf_counter() < end:
+            began = time.perf_counter()
+            session.run(None, blank)
+            times.append(time.perf_counter() - began)
+        return float(np.median(times))
+
+
+def workers() -> int:
+    """How many detection threads suit this machine: one for each core that this process may use, at most four."""
+    return min(4, len(os.sched_getaffinity(0)))
+
+
+def _load(path: Path) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own exception types are not public and share no base
+        raise ModelError(f"{path}: onnxruntime cannot load it: {error}") from error
+
+
+def _check_sum(path: Path, expected: str) -> None:
+    if hashlib.sha256(path.read_bytes()).hexdigest() != expected:
+        raise ModelError(f"{path}: damaged: its SHA-256 is not the one in model.json")
