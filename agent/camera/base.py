@@ -9,6 +9,10 @@ from typing import Any, Protocol
 KINDS = {
     "clip": "agent.camera.clip",
     "folder": "agent.camera.folder",
+    "mjpeg": "agent.camera.mjpeg",
+    "rtsp": "agent.camera.rtsp",
+    "snapshot": "agent.camera.snapshot",
+    "v4l2": "agent.camera.v4l2",
 }
 
 
