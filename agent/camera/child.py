@@ -49,15 +49,21 @@ class ChildStream:
                 until = time.monotonic() + self._timeout
                 yield found[-1]
         self.close()
-        self._listener.join(2)
         said = "; ".join(self._words) or f"exit status {self._process.returncode}"
         raise CameraError("offline", f"{self._name} ended: {said}")
 
-    def close(self) -> None:
-        """Kill the program and collect it."""
+    def interrupt(self) -> None:
+        """Kill the program."""
         with contextlib.suppress(OSError):
             self._process.kill()
+
+    def close(self) -> None:
+        """Kill the program, collect it and close its pipes."""
+        self.interrupt()
         self._process.wait()
+        self._listener.join(2)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
 
     def _piece(self, until: float) -> bytes:
         assert self._process.stdout is not None

@@ -55,11 +55,14 @@ class MjpegStream:
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise CameraError("offline", f"{self._where}: the stream broke off: {error}") from error
 
-    def close(self) -> None:
+    def interrupt(self) -> None:
         """Shut the connection, so that a blocked read returns."""
         with contextlib.suppress(OSError):
             # not the method of SSLSocket, which would take the session away under the reader
             socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close the connection."""
         self._response.close()
         self._socket.close()
 

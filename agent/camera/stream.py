@@ -22,8 +22,12 @@ class Stream(Protocol):
         """Every JPEG as it comes; ends or raises CameraError when the source is lost or silent for too long."""
         ...
 
+    def interrupt(self) -> None:
+        """Make `pictures` end soon; called from another thread."""
+        ...
+
     def close(self) -> None:
-        """End `pictures`, also from another thread; may be called twice."""
+        """Give everything back; called on the thread that read."""
         ...
 
 
@@ -69,7 +73,7 @@ class StreamCamera:
             self._changed.notify_all()
             stream, thread, self._thread = self._stream, self._thread, None
         if stream is not None:
-            stream.close()
+            stream.interrupt()
         if thread is not None:
             thread.join(self._timeout + 5)
 

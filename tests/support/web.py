@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -35,17 +36,26 @@ class Request(BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815 - names given by http.server
 
+    def setup(self):
+        super().setup()
+        self.server.open.add(self.connection)
+
+    def finish(self):
+        self.server.open.discard(self.connection)
+        with contextlib.suppress(ConnectionError):
+            super().finish()
+
     def log_message(self, *_):
         pass
 
 
 @contextlib.contextmanager
 def serve(answer: Callable[[Request], None], port: int = 0) -> Iterator[str]:
-    """Run `answer` for every request; yields the base address. Open connections are not waited for."""
+    """Run `answer` for every request; yields the base address. Open connections are cut at the end."""
     server = ThreadingHTTPServer(("127.0.0.1", port), Request, bind_and_activate=False)
     server.allow_reuse_address = server.daemon_threads = True
     server.block_on_close = False
-    server.answer = answer
+    server.answer, server.open = answer, set()
     server.server_bind()
     server.server_activate()
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -55,4 +65,7 @@ def serve(answer: Callable[[Request], None], port: int = 0) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
+        for connection in list(server.open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         thread.join()
