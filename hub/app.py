@@ -130,7 +130,12 @@ class Hub:
         )
         self.judge = Judge(self.live, self.registrar.settings_of, self.outcomes.decided)
         self.desk = CommandDesk(
-            self.history, self.live, self._key_of, self._publish, self.outcomes.command_ended
+            self.history,
+            self.live,
+            self._key_of,
+            self._publish,
+            self.outcomes.command_ended,
+            self.outcomes.strange_command,
         )
         self.ingest = Ingest(self.printers, self.live, self.slots, self.desk.acknowledged, self._refused)
         self.outcomes.desk, self.outcomes.judge = self.desk, self.judge

@@ -25,7 +25,11 @@ log = logging.getLogger(__name__)
 
 
 class CommandDesk:
-    """The only signer of commands. `ended` is told each command that reached its end."""
+    """The only signer of commands.
+
+    `ended` is told each command that reached its end, `strange` (printer, reason) each time an agent refused a
+    message on its command topic that carried no good seal, which nobody but an intruder sends.
+    """
 
     def __init__(
         self,
@@ -34,9 +38,10 @@ class CommandDesk:
         key_of: Callable[[str], bytes | None],
         publish: Callable[[Message], None],
         ended: Callable[[CommandRow], None],
+        strange: Callable[[str, str], None],
     ) -> None:
         self._history, self._live, self._key_of = history, live, key_of
-        self._publish, self._ended = publish, ended
+        self._publish, self._ended, self._strange = publish, ended, strange
         self._open: dict[str, CommandRow] = {}
         self._lock = threading.Lock()
         self._sequence = 0
@@ -80,7 +85,7 @@ class CommandDesk:
     def acknowledged(self, printer: str, ack: Ack) -> None:
         """Take a verified acknowledgement into account."""
         if not ack.command:
-            log.warning("printer %s refused a command that carried no good seal (%s)", printer, ack.reason)
+            self._strange(printer, ack.reason)
             return
         with self._lock:
             row = self._open.get(ack.command)

@@ -71,6 +71,11 @@ class Outcomes:
         if row.initiator == HUB and row.stage != "confirmed":
             self.judge.action_failed(row.printer)
 
+    def strange_command(self, printer: str, reason: str) -> None:
+        """Somebody who is not this hub got a message through to the agent, which refused it."""
+        text = f"its agent refused a command that this hub did not sign ({reason}): somebody is on its command topic"
+        self.event(printer, "intrusion", "alarm", text, {"reason": reason})
+
     def watch_changed(self, printer: str, watch: str, reason: str) -> None:
         """Tell that a printer began or ceased to be watched."""
         words = {

@@ -1,0 +1,213 @@
+"""The command line's users and printers. Works beside a running hub, which notices changes by itself."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import segno
+
+from hub import certificates
+from hub.enrolment import Enrolments
+from hub.settings import HubSettings, load
+from hub.store.audit import Audit
+from hub.store.database import Database
+from hub.store.people import People
+from hub.store.printers import PrinterRow, Printers
+from hub.views import checked_name
+
+ACTOR = "command line"
+
+
+class Office:
+    """The database of a hub, as the command line uses it."""
+
+    def __init__(self, settings: HubSettings) -> None:
+        self.settings = settings
+        self.database = Database(settings.hub.data / "hub.db")
+        self.people, self.printers = People(self.database), Printers(self.database)
+        self.audit = Audit(self.database)
+
+    def note(self, action: str, object_: str, detail: str = "") -> None:
+        """Write into the audit log."""
+        self.audit.add(time.time(), ACTOR, action, object_, detail)
+
+
+def add_commands(commands: Any) -> None:
+    """Add `user`, `printer` and `audit` to the command line."""
+    users = commands.add_parser("user", help="people who can sign in").add_subparsers(
+        required=True, metavar="ACTION"
+    )
+    add = _action(users, "add", "add a person", _user_add)
+    add.add_argument("name")
+    add.add_argument("--admin", action="store_true", help="may manage people")
+    add.add_argument("--link", action="store_true", help="no password; show a one-time sign-in link instead")
+    _action(users, "list", "list people", _user_list)
+    _action(users, "password", "set a password", _user_password).add_argument("name")
+    _action(users, "link", "show a one-time sign-in link", _user_link).add_argument("name")
+    printers = commands.add_parser("printer", help="printers").add_subparsers(required=True, metavar="ACTION")
+    new = _action(printers, "add", "add a printer and show its enrolment line", _printer_add)
+    new.add_argument("name")
+    new.add_argument("--owner", required=True, help="the person who owns it")
+    _action(printers, "list", "list printers", _printer_list)
+    _action(printers, "invite", "show a fresh enrolment line", _printer_invite).add_argument(
+        "printer", help="id or name"
+    )
+    remove = _action(printers, "remove", "remove a printer with its history", _printer_remove)
+    remove.add_argument("printer", help="id or name")
+    remove.add_argument("--yes", action="store_true", help="do not ask")
+    audit = commands.add_parser("audit", help="the audit log").add_subparsers(required=True, metavar="ACTION")
+    _action(audit, "verify", "check that no row was changed or removed", _audit_verify)
+    _action(audit, "list", "show the newest rows", _audit_list)
+
+
+def _action(group: Any, name: str, text: str, run: Callable[[Office, argparse.Namespace], int]) -> Any:
+    parser = group.add_parser(name, help=text)
+    parser.set_defaults(run=lambda options: _with_office(options, run))
+    return parser
+
+
+def _with_office(options: argparse.Namespace, run: Callable[[Office, argparse.Namespace], int]) -> int:
+    with _office(load(options.config)) as office:
+        return run(office, options)
+
+
+@contextmanager
+def _office(settings: HubSettings) -> Iterator[Office]:
+    settings.hub.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    office = Office(settings)
+    office.database.start()
+    try:
+        yield office
+    finally:
+        office.database.stop()
+
+
+def _user_add(office: Office, options: argparse.Namespace) -> int:
+    password = None if options.link else _ask_password()
+    office.people.add(options.name, password, role="admin" if options.admin else "user", now=time.time())
+    office.note("add_user", options.name)
+    print(f"added {options.name}")
+    return _user_link(office, options) if options.link else 0
+
+
+def _user_list(office: Office, _options: argparse.Namespace) -> int:
+    for person in office.people.all():
+        print(
+            f"{person.name:20} {person.role:6} owns {office.printers.owned_by(person.name)} of {person.quota} printers"
+        )
+    return 0
+
+
+def _user_password(office: Office, options: argparse.Namespace) -> int:
+    _known_person(office, options.name)
+    office.people.set_password(options.name, _ask_password())
+    office.note("set_password", options.name)
+    print(f"changed; {options.name} is signed out everywhere")
+    return 0
+
+
+def _user_link(office: Office, options: argparse.Namespace) -> int:
+    _known_person(office, options.name)
+    web = office.settings.web
+    secret = office.people.mint_link(options.name, time.time())
+    office.note("sign_in_link", options.name)
+    print(f"http://{web.host}:{web.port}/sign-in/{secret}   (works once, for 15 minutes)")
+    return 0
+
+
+def _printer_add(office: Office, options: argparse.Namespace) -> int:
+    person = _known_person(office, options.owner)
+    owner = office.people.get(person)
+    assert owner is not None
+    if office.printers.owned_by(person) >= owner.quota:
+        raise ValueError(f"{person} may own {owner.quota} printers")
+    row = office.printers.add(checked_name(options.name), person, time.time())
+    office.note("add_printer", row.id, row.name)
+    return _invite(office, row)
+
+
+def _printer_list(office: Office, _options: argparse.Namespace) -> int:
+    for row in office.printers.all():
+        print(f"{row.id}  {row.owner:16} {row.name}" + ("" if row.enrolled else "   (no agent enrolled yet)"))
+    return 0
+
+
+def _printer_invite(office: Office, options: argparse.Namespace) -> int:
+    return _invite(office, _known_printer(office, options.printer))
+
+
+def _printer_remove(office: Office, options: argparse.Namespace) -> int:
+    row = _known_printer(office, options.printer)
+    if not options.yes and input(f"remove {row.name!r} of {row.owner} for good? Type its name: ") != row.name:
+        print("nothing was removed")
+        return 1
+    office.printers.remove(row.id)
+    office.note("remove_printer", row.id, row.name)
+    print(f"removed {row.name}")
+    return 0
+
+
+def _audit_verify(office: Office, _options: argparse.Namespace) -> int:
+    broken = office.audit.verify()
+    print(broken or "the audit log is whole")
+    return 1 if broken else 0
+
+
+def _audit_list(office: Office, _options: argparse.Namespace) -> int:
+    for row in reversed(office.audit.rows()):
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(row.t))
+        print(f"{row.id:6} {when} {row.actor:16} {row.action:16} {row.object} {row.detail}")
+    return 0
+
+
+def _invite(office: Office, row: PrinterRow) -> int:
+    section = office.settings.hub
+    if not section.enrolment_port:
+        raise ValueError(
+            "hub.enrolment_port is 0 in the settings, so only the running hub knows it; use the viewer"
+        )
+    made = certificates.ensure(section.data / "tls", section.names)
+    invitation = Enrolments(office.printers, office.audit).mint(
+        row.owner,
+        row.id,
+        host=section.names[0],
+        port=section.enrolment_port,
+        fingerprint=made.fingerprint,
+        now=time.time(),
+    )
+    office.note("invite", row.id)
+    print(f"{row.name}: run this beside the printer within 15 minutes; it works once\n")
+    print(f"  printwarden-agent enrol {invitation.line}\n")
+    if sys.stdout.isatty():
+        segno.make(invitation.line).terminal(compact=True)
+    return 0
+
+
+def _ask_password() -> str:
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\n")
+    first = getpass.getpass("password: ")
+    if first != getpass.getpass("once more: "):
+        raise ValueError("the two passwords differ")
+    return first
+
+
+def _known_person(office: Office, name: str) -> str:
+    if office.people.get(name) is None:
+        raise ValueError(
+            f"there is no user {name!r}; known are {', '.join(p.name for p in office.people.all()) or 'none'}"
+        )
+    return name
+
+
+def _known_printer(office: Office, wanted: str) -> PrinterRow:
+    found = [row for row in office.printers.all() if wanted in (row.id, row.name)]
+    if len(found) != 1:
+        raise ValueError(f"{len(found)} printers are called {wanted!r}; see: printwarden printer list")
+    return found[0]

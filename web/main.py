@@ -1,0 +1,45 @@
+"""The `printwarden` command: the hub's command line with the viewer given to it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from pathlib import Path
+
+from hub import cli
+from hub.app import Hub
+from web import create_app
+from web.server import Viewer
+from web.site import Site
+
+
+def main() -> int:
+    """Entry point; returns the exit status."""
+    return cli.main(sys.argv[1:], make_viewer)
+
+
+def make_viewer(hub: Hub) -> Viewer:
+    """The viewer of a started hub."""
+    settings = hub.settings.web
+    site = Site(
+        people=hub.people,
+        view=hub.view,
+        health=hub.health,
+        secret_key=_secret_key(hub.settings.hub.data / "web.key"),
+        secure_cookies=settings.secure_cookies,
+    )
+    return Viewer(create_app(site), settings.host, settings.port)
+
+
+def _secret_key(path: Path) -> bytes:
+    """The key that signs cookies, made at first start and readable by its owner only."""
+    if not path.exists():
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(secrets.token_bytes(32))
+    return path.read_bytes()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
