@@ -1,0 +1,50 @@
+# make demo   see it work          make test   run the tests       make check  everything the CI runs
+# make bench  measure this machine make lock   renew the locks     make run    a hub in ./data
+.PHONY: help demo run test check lint types layers bench lock clean
+PY := .venv/bin
+
+help:
+	@sed -n '1,2s/^# //p' Makefile
+
+demo: .venv/hub.stamp
+	$(PY)/printwarden demo $(ARGS)
+
+run: .venv/hub.stamp
+	$(PY)/printwarden run $(ARGS)
+
+test: .venv/dev.stamp
+	$(PY)/pytest $(ARGS)
+
+check: lint types layers test
+
+lint: .venv/dev.stamp
+	$(PY)/ruff check .
+	$(PY)/ruff format --check .
+
+types: .venv/dev.stamp
+	$(PY)/mypy
+
+layers: .venv/dev.stamp
+	$(PY)/lint-imports --config setup.cfg
+
+bench: .venv/hub.stamp
+	$(PY)/python -m hub.bench $(ARGS)
+
+# A stamp is newer than the lock it was made from; the dev environment contains the hub's.
+.venv/hub.stamp: requirements/hub.lock setup.cfg pyproject.toml
+	@test -e .venv/dev.stamp -a .venv/dev.stamp -nt requirements/dev.lock || .ci/environment hub
+	@touch $@
+
+.venv/dev.stamp: requirements/dev.lock setup.cfg pyproject.toml
+	@.ci/environment dev
+	@touch $@ .venv/hub.stamp
+
+lock: .venv/dev.stamp
+	$(PY)/pip install --quiet uv
+	$(PY)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --extra hub \
+		setup.cfg requirements/build.in -o requirements/hub.lock
+	$(PY)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --extra hub \
+		-c requirements/hub.lock setup.cfg requirements/build.in requirements/dev.in -o requirements/dev.lock
+
+clean:
+	rm -rf .venv build *.egg-info
