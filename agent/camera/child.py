@@ -38,16 +38,19 @@ class ChildStream:
         self._listener.start()
 
     def pictures(self) -> Iterator[bytes]:
-        """Pictures until the program ends; raises CameraError when it fails or falls silent."""
-        rest, until = b"", time.monotonic() + self._timeout
+        """Pictures until the program ends; raises CameraError when it fails or falls silent.
+
+        ffmpeg repeats a picture to keep its rate when the camera is slower: what equals the one before is dropped.
+        """
+        rest, last, until = b"", b"", time.monotonic() + self._timeout
         while True:
             piece = self._piece(until)
             if not piece:
                 break
             found, rest = jpeg.split(rest + piece)
-            if found:
-                until = time.monotonic() + self._timeout
-                yield found[-1]
+            if found and found[-1] != last:
+                last, until = found[-1], time.monotonic() + self._timeout
+                yield last
         self.close()
         said = "; ".join(self._words) or f"exit status {self._process.returncode}"
         raise CameraError("offline", f"{self._name} ended: {said}")
@@ -70,7 +73,7 @@ class ChildStream:
         descriptor = self._process.stdout.fileno()
         ready, _, _ = select.select([descriptor], [], [], max(0.0, until - time.monotonic()))
         if not ready:
-            raise CameraError("offline", f"{self._name} gave no picture for {self._timeout:g} s")
+            raise CameraError("offline", f"{self._name} gave no new picture for {self._timeout:g} s")
         return os.read(descriptor, _PIECE)
 
     def _listen(self) -> None:

@@ -16,7 +16,10 @@ from agent.camera.stream import StreamCamera
 
 @dataclass(frozen=True)
 class Settings(Orientation):
-    """`keyframes` decodes key frames only (least work); else `fps` pictures a second. `width` 0 keeps the size."""
+    """`keyframes` decodes key frames only, which is the least work; `fps` is the most pictures a second.
+
+    `width` is the greatest width, 0 keeps the camera's.
+    """
 
     url: str = ""
     user: str = ""
