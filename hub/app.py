@@ -11,14 +11,17 @@ from agent.endpoint import Endpoint
 from agent.session import Message, Session
 from hub import access, certificates
 from hub.access import Kind, Principal
+from hub.broker.directory import HUB, ThrowAways
 from hub.broker.embedded import EmbeddedBroker
 from hub.broker.settings import BrokerSettings
 from hub.broker.settings import load as load_broker
 from hub.commands import CommandDesk
-from hub.credentials import HUB, Credentials
+from hub.credentials import Credentials
 from hub.enrolment import Enrolments
 from hub.enrolment_server import EnrolmentServer
 from hub.ingest import Ingest
+from hub.isolation import attack
+from hub.isolation_watch import IsolationWatch
 from hub.judge import Judge
 from hub.live import Live
 from hub.outcomes import Outcomes
@@ -48,6 +51,7 @@ class HubError(RuntimeError):
 class Hub:
     """Everything but the viewer. `broker_settings` overrides the file that the settings name."""
 
+    isolation: IsolationWatch
     session: Session
     ingest: Ingest
     timer: Timer
@@ -81,8 +85,9 @@ class Hub:
     def stop(self) -> None:
         """Stop what was started, last first; nothing that was settled is lost."""
         for name, part in reversed(self._stops):
-            log.debug("stopping %s", name)
+            began = time.monotonic()
             part.stop()  # type: ignore[attr-defined]
+            log.debug("stopped %s in %.2f s", name, time.monotonic() - began)
         self._stops.clear()
 
     def view(self, person: str, session: str = "") -> UserView:
@@ -92,7 +97,8 @@ class Hub:
     def health(self) -> dict[str, object]:
         """Facts for `/healthz`: no names, no secrets."""
         return {
-            "status": "ok" if self.session.connected else "degraded",
+            "status": "ok" if self.session.connected and self.isolation.held else "degraded",
+            "isolation": self.isolation.held,
             "broker": self.session.connected,
             "frames_scored": self.workers.counts["scored"],
             "frames_dropped": self.slots.dropped,
@@ -115,9 +121,14 @@ class Hub:
         path = self.settings.broker.config
         chosen = self._broker_settings or (load_broker(Path(path)) if path else BrokerSettings())
         context = self.certificates.server_context()
-        self.broker = EmbeddedBroker(chosen, self.credentials, context, self._audit_broker)
-        self.credentials.on_revoked = self.broker.kick
+        self.throw_aways = ThrowAways(self.credentials, self._kick)
+        self.broker = EmbeddedBroker(chosen, self.throw_aways, context, self._audit_broker)
+        self.credentials.on_revoked = self._kick
+        self.isolation = IsolationWatch(
+            lambda: attack(self._own_endpoint(), self.throw_aways), self._isolation_alarm
+        )
         self._begin("broker", self.broker)
+        self._begin("isolation", self.isolation)
 
     def _build(self) -> None:
         enrolments = Enrolments(self.printers, self.audit)
@@ -155,6 +166,7 @@ class Hub:
         self.timer = Timer(self)
         self._begin("timer", self.timer)
         section = self.settings.hub
+        self.registrar.changed = self.isolation.soon
         context = self.certificates.server_context()
         self.enrolment_server = EnrolmentServer(
             section.enrolment_host, section.enrolment_port, context, self.registrar.redeem
@@ -167,7 +179,7 @@ class Hub:
         session = Session(
             self._own_endpoint(),
             username=HUB,
-            token=self.credentials.add(principal),
+            token=self.throw_aways.add(principal),
             client_id=HUB,
             filters=access.grants(principal).receive,
             on_message=self.ingest.receive,
@@ -192,6 +204,12 @@ class Hub:
             self.settings.hub.names[0], self.enrolment_server.port, self.certificates.fingerprint
         )
 
+    def _kick(self, username: str) -> None:
+        self.broker.kick(username)
+
+    def _isolation_alarm(self, text: str) -> None:
+        self.audit.add(time.time(), "hub", "isolation", detail=text)
+
     def _publish(self, message: Message) -> None:
         self.session.publish(message)
 
@@ -202,7 +220,9 @@ class Hub:
         self.timer.note_refusal(printer, reason)
 
     def _audit_broker(self, event: str, username: str, detail: str) -> None:
-        self.audit.add(time.time(), username, event, detail=detail)
+        """Refusals go into the audit log, except those that the hub's own attack on itself provokes."""
+        if not self.isolation.attacking:
+            self.audit.add(time.time(), username, event, detail=detail)
 
     def _begin(self, name: str, part: object) -> None:
         part.start()  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Every live machine credential, in memory: what a broker asks for each login, publish and delivery."""
+"""Every stored machine credential, in memory: what a broker asks for each login, publish and delivery."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hub.access import Kind, Principal, Right
-from hub.store.people import digest, token
+from hub.store.people import digest
 from hub.store.printers import CredentialRow, Printers
-
-HUB = "hub"
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,6 @@ class Credentials:
         self._printers = printers
         self._lock = threading.Lock()
         self._stored: dict[str, _Entry] = {}
-        self._temporary: dict[str, _Entry] = {}
         self.on_revoked: Callable[[str], None] = lambda _username: None
 
     def start(self) -> None:
@@ -62,21 +59,8 @@ class Credentials:
         entry = self._entry(username)
         return entry.principal if entry else None
 
-    def add(self, principal: Principal) -> str:
-        """A credential that lives in memory only (the hub's own, the self-attack's); returns its token."""
-        secret = token()
-        with self._lock:
-            self._temporary[principal.id] = _Entry(principal, (digest(secret),))
-        return secret
-
-    def remove(self, username: str) -> None:
-        """End a credential made by `add`, and its connections."""
-        with self._lock:
-            self._temporary.pop(username, None)
-        self.on_revoked(username)
-
     def _entry(self, username: str) -> _Entry | None:
-        entry = self._temporary.get(username) or self._stored.get(username)
+        entry = self._stored.get(username)
         expired = entry is not None and entry.expires is not None and entry.expires < time.time()
         return None if expired else entry
 

@@ -7,15 +7,20 @@ import socket
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
 from agent.settings import SettingsError
+from hub.broker.directory import ThrowAways
+from hub.broker.embedded import EmbeddedBroker
 from hub.broker.settings import BrokerSettings
 from hub.broker.settings import load as load_broker
+from hub.credentials import Credentials
+from hub.isolation import attack
 from hub.settings import HubSettings
 from hub.store.database import Database, StoreError
+from hub.store.printers import Printers
 from hub.vision import Detector, ModelError, read_model, shipped_model
 
 FREE_BYTES = 500_000_000
@@ -54,7 +59,7 @@ def _findings(settings: HubSettings, *, isolation: bool) -> Iterator[Finding]:
             None, "hub.names holds only this machine's own names: agents elsewhere cannot reach the hub"
         )
     if isolation:
-        yield _isolation(settings)
+        yield _isolation(broker)
 
 
 def _python() -> Finding:
@@ -144,6 +149,25 @@ def _port(name: str, host: str, port: int) -> Finding:
     return Finding(True, f"{name} port {host}:{port} is free")
 
 
-def _isolation(settings: HubSettings) -> Finding:
-    del settings
-    return Finding(None, "the self-attack is not part of this version")
+def _isolation(broker: BrokerSettings) -> Finding:
+    """Attack a broker like the configured one on free loopback ports; a running hub attacks its own by itself."""
+    listening = replace(
+        broker,
+        plain=replace(broker.plain, enabled=True, host="127.0.0.1", port=0),
+        tls=replace(broker.tls, enabled=False),
+    )
+    database = Database(":memory:")
+    database.start()
+
+    def kick(name: str) -> None:
+        started.kick(name)
+
+    directory = ThrowAways(Credentials(Printers(database)), kick)
+    started = EmbeddedBroker(listening, directory)
+    started.start()
+    try:
+        report = attack(started.endpoint("plain"), directory)
+    finally:
+        started.stop()
+        database.stop()
+    return Finding(report.held, "isolation: " + "; ".join(str(report).splitlines()))

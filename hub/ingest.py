@@ -58,6 +58,10 @@ class Ingest:
         """Believe nothing of a removed printer."""
         self._known.pop(printer, None)
 
+    def known(self) -> set[str]:
+        """The printers whose keys are known."""
+        return set(self._known)
+
     def key_of(self, printer: str) -> bytes | None:
         """A printer's end-to-end key."""
         known = self._known.get(printer)

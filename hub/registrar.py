@@ -97,10 +97,22 @@ class PrinterRegistrar:
             "ca": broker.ca,
         }
 
+    def reread(self) -> None:
+        """Another process (the command line) changed the database: notice new and removed printers."""
+        known, stored = self.ingest.known(), {row.id: row for row in self._printers.all()}
+        for printer in known - set(stored):
+            self._drop(printer)
+        for printer in set(stored) - known:
+            self.ingest.trust(stored[printer])
+        self._credentials.reload()
+
     def remove(self, printer: str) -> None:
         """Remove a printer with everything that belongs to it; its agent's connection ends at once."""
         self._printers.remove(printer)
         self._credentials.reload()
+        self._drop(printer)
+
+    def _drop(self, printer: str) -> None:
         self.ingest.forget(printer)
         self.judge.forget(printer)
         self.pace.forget(printer)

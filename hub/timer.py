@@ -27,6 +27,7 @@ class Timer:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="timer", daemon=True)
         self._pruned = float("-inf")
+        self._seen_changes = hub.database.foreign_changes()
         self._refusals: dict[tuple[str, str], float] = {}
 
     def start(self) -> None:
@@ -57,6 +58,10 @@ class Timer:
 
     def _tick(self, now: float) -> None:
         hub = self._hub
+        changes = hub.database.foreign_changes()
+        if changes != self._seen_changes:
+            self._seen_changes = changes
+            hub.registrar.reread()
         for row in hub.printers.all():
             self._watch(row.id, now)
         hub.desk.tick(time.time())

@@ -64,6 +64,11 @@ class Database:
             row: sqlite3.Row | None = self._open().execute(query, arguments).fetchone()
             return row
 
+    def foreign_changes(self) -> int:
+        """A number that changes when another process has written to the file."""
+        row = self.row("PRAGMA data_version")
+        return int(row[0]) if row else 0
+
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
             raise StoreError(f"{self.path}: not open")
