@@ -42,6 +42,7 @@ class Door:
         self._broker = SessionBroker(core, self._redeem, self.connections.get)
         self._half_open: OrderedDict[asyncio.Task[None], None] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._entering: set[Connection] = set()
         self._handover: dict[str, tuple[str, str]] = {}
         self._stopping = False
 
@@ -59,7 +60,7 @@ class Door:
         self._stopping = True
         for task in list(self._half_open):
             task.cancel()
-        for connection in list(self.connections.values()):
+        for connection in [*self.connections.values(), *self._entering]:
             connection.close("broker stops")
         while self._tasks:
             await asyncio.wait(set(self._tasks))
@@ -87,7 +88,7 @@ class Door:
 
     def kick(self, username: str) -> None:
         """End every connection of a user at once."""
-        for connection in list(self.connections.values()):
+        for connection in [*self.connections.values(), *self._entering]:
             if connection.username == username:
                 self.core.counts["kicked"] += 1
                 connection.close("revoked")
@@ -172,11 +173,9 @@ class Door:
         username, principal = self._authenticate(login)
         self._check_client_id(username, login)
         self._check_will(username, login.will)
-        client_id = f"{username}:{login.client_id or secrets.token_hex(8)}"
+        client_id = owned_id(username, login.client_id or secrets.token_hex(8))
         self._check_room(username, principal, client_id, writer)
-        token = secrets.token_hex(16)
-        self._handover[token] = (client_id, username)
-        return Connection(
+        connection = Connection(
             self.core,
             reader,
             writer,
@@ -184,8 +183,9 @@ class Door:
             kind=principal.kind,
             client_id=client_id,
             login=login,
-            hello=packets.connect(client_id, username, token),
         )
+        self._entering.add(connection)
+        return connection
 
     def _authenticate(self, login: packets.Connect) -> tuple[str, Principal]:
         username = login.username or ""
@@ -225,23 +225,22 @@ class Door:
 
     async def _session(self, connection: Connection, peer: tuple[str, int]) -> None:
         """Serve a connection to its end. A take-over happens inside one user only, and the old one ends first."""
-        while (old := self.connections.get(connection.client_id)) is not None:
-            self.core.counts["takeovers"] += 1
-            self.core.tell("takeover", connection.username, f"by {connection.peer} from {old.peer}")
-            old.close("take-over")
-            await old.done.wait()
-        if self._stopping:
+        try:
+            while (old := self.connections.get(connection.client_id)) is not None:
+                self.core.counts["takeovers"] += 1
+                self.core.tell("takeover", connection.username, f"by {connection.peer} from {old.peer}")
+                old.close("take-over")
+                await old.done.wait()
+        finally:
+            self._entering.discard(connection)
+        if connection.over:
             return
         self.connections[connection.client_id] = connection
         self.core.counts["logins"] += 1
-        pump = asyncio.create_task(connection.pump())
         try:
-            await self._broker.external_connected(
-                GateReader(connection), GateWriter(connection, peer), LISTENER
-            )
+            await self._run(connection, peer)
         finally:
             connection.close("session ended", flush=True)
-            pump.cancel()
             self.core.subscriptions.drop(connection)
             await self._broker.forget(connection.client_id)
             del self.connections[connection.client_id]
@@ -250,8 +249,35 @@ class Door:
                 self.core.publish(connection.username, will)
             connection.done.set()
 
+    async def _run(self, connection: Connection, peer: tuple[str, int]) -> None:
+        """Give a connection to amqtt until either of them ends; amqtt alone may miss that the peer is gone."""
+        token = secrets.token_hex(16)
+        self._handover[token] = (connection.client_id, connection.username)
+        hello = packets.connect(connection.client_id, connection.username, token)
+        session = self._broker.external_connected(
+            GateReader(connection, hello), GateWriter(connection, peer), LISTENER
+        )
+        tasks = [
+            asyncio.ensure_future(each) for each in (session, connection.ended.wait(), connection.pump())
+        ]
+        try:
+            await asyncio.wait(tasks[:2], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            connection.close("session ended", flush=True)
+            self._handover.pop(token, None)
+            for task in tasks:
+                task.cancel()
+            for result in await asyncio.gather(*tasks, return_exceptions=True):
+                if isinstance(result, Exception):
+                    log.error("session of %s failed", connection.username, exc_info=result)
+
     def _redeem(self, token: str, client_id: str, username: str) -> bool:
         return self._handover.pop(token, None) == (client_id, username)
+
+
+def owned_id(username: str, client_id: str) -> str:
+    """A client id inside its owner's namespace; a user name holds no colon, so no two owners can meet."""
+    return f"{username}:{client_id}"
 
 
 def open_socket(host: str, port: int) -> socket.socket:

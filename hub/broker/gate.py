@@ -39,7 +39,7 @@ async def read_packet(reader: asyncio.StreamReader, limit: int) -> tuple[int, by
 
 
 class Connection:
-    """A client that has logged in. `hello` is the CONNECT given to amqtt in place of the client's own."""
+    """A client that has logged in."""
 
     def __init__(
         self,
@@ -51,13 +51,13 @@ class Connection:
         kind: Kind,
         client_id: str,
         login: packets.Connect,
-        hello: bytes,
     ) -> None:
         limits = core.limits
         self.username = username
         self.client_id = client_id
         self.peer = peer_name(writer)
         self.over = False
+        self.ended = asyncio.Event()
         self.done = asyncio.Event()
         self._core = core
         self._reader, self._writer = reader, writer
@@ -70,16 +70,12 @@ class Connection:
         self._wake = asyncio.Event()
         self._inflight: set[int] = set()
         self._last_id = 0
-        self._hello: bytes | None = hello
         self._since_pause = 0
 
     # in
 
     async def next_packet(self) -> bytes:
         """The next packet that is amqtt's business; raises IncompleteReadError once the connection is over."""
-        if self._hello is not None:
-            hello, self._hello = self._hello, None
-            return hello
         while not self.over:
             try:
                 async with asyncio.timeout(self._idle):
@@ -221,6 +217,7 @@ class Connection:
         if self.over:
             return
         self.over = True
+        self.ended.set()
         log.info("%s from %s ends: %s", self.username, self.peer, why)
         self._outbox.clear()
         if flush:
@@ -235,11 +232,14 @@ class Connection:
 
 
 class GateReader(ReaderAdapter):
-    """What amqtt reads from: whole, checked packets, never past the end of one."""
+    """What amqtt reads from: whole, checked packets, never past the end of one.
 
-    def __init__(self, connection: Connection) -> None:
+    The first is `hello`, a CONNECT of the gate's in place of the client's own.
+    """
+
+    def __init__(self, connection: Connection, hello: bytes) -> None:
         self._connection = connection
-        self._left = b""
+        self._left = hello
 
     def feed_eof(self) -> None:
         """Nothing: the gate knows when a connection ends."""

@@ -30,6 +30,7 @@ class Probe:
         self.socket: socket.socket = socket.create_connection(
             (endpoint.host, endpoint.port), timeout=patience
         )
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         tls = endpoint.tls()
         if tls is not None:
             try:

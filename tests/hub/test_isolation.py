@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
-from hub.isolation import attack
-from tests.support.brokers import BROKERS, running
+from agent.endpoint import Endpoint
+from agent.topics import ROOT
+from hub.access import Action, Kind, may
+from hub.broker import core, door, embedded, mosquitto
+from hub.broker.mosquitto_config import role_acls, write_config
+from hub.isolation import Finding, Report, attack
+from tests.support.brokers import BROKERS, Mosquitto, running
+
+SHORT = 3.0
+
+
+def failed(report: Report) -> set[str]:
+    return {each.name for each in report.failures}
 
 
 @pytest.mark.parametrize("name", BROKERS)
@@ -14,3 +27,151 @@ def test_a_sound_broker_holds(name, tmp_path):
         report = attack(broker.endpoint, broker)
     assert report.held, str(report)
     assert len(report.findings) == 9
+    assert str(report).count("held") == 9
+
+
+def test_no_report_holds_without_findings():
+    assert not Report(()).held
+
+
+def test_an_unreachable_broker_is_inconclusive_and_leaves_nothing_behind(tmp_path):
+    with running("embedded", tmp_path) as broker:
+        nobody = Endpoint("127.0.0.1", 1)
+        report = attack(nobody, broker)
+        assert broker.people.known == {}
+    (finding,) = report.findings
+    assert isinstance(finding, Finding)
+    assert not finding.held
+    assert finding.detail.startswith("inconclusive")
+
+
+def allow(monkeypatch, *actions):
+    """Switch the access check of some actions off."""
+    monkeypatch.setattr(core, "may", lambda who, action, topic: action in actions or may(who, action, topic))
+
+
+def any_password(monkeypatch):
+    monkeypatch.setattr(
+        "tests.support.mqtt.People.authenticate", lambda self, name, _password: self.known.get(name)
+    )
+
+
+def shared_client_ids(monkeypatch):
+    monkeypatch.setattr(door, "owned_id", lambda _name, client_id: client_id)
+
+
+def deaf_to_kicks(monkeypatch):
+    monkeypatch.setattr(embedded.EmbeddedBroker, "kick", lambda *_: None)
+
+
+@pytest.mark.parametrize(
+    ("sabotage", "found"),
+    [
+        (lambda patch: allow(patch, Action.PUBLISH), {"publish", "retained", "will"}),
+        (lambda patch: allow(patch, Action.SUBSCRIBE, Action.RECEIVE), {"subscribe"}),
+        (lambda patch: allow(patch, *Action), {"publish", "retained", "will", "subscribe"}),
+        (any_password, {"no login"}),
+        (shared_client_ids, {"take-over"}),
+        (deaf_to_kicks, {"revoked"}),
+    ],
+    ids=["publish", "receive", "everything", "passwords", "client ids", "kick"],
+)
+def test_each_sabotage_of_the_embedded_broker_is_found(sabotage, found, tmp_path, monkeypatch):
+    sabotage(monkeypatch)
+    with running("embedded", tmp_path) as broker:
+        report = attack(broker.endpoint, broker, SHORT)
+    assert found <= failed(report), str(report)
+
+
+@pytest.mark.parametrize("action", [Action.SUBSCRIBE, Action.RECEIVE])
+def test_one_of_two_layers_on_the_way_out_is_enough(action, tmp_path, monkeypatch):
+    """A subscription that should have been denied still gets nothing, and nothing is sent without one."""
+    allow(monkeypatch, action)
+    with running("embedded", tmp_path) as broker:
+        report = attack(broker.endpoint, broker)
+    assert report.held, str(report)
+
+
+def test_one_of_two_layers_on_wills_is_enough(tmp_path, monkeypatch):
+    monkeypatch.setattr(door.Door, "_check_will", lambda *_: None)
+    with running("embedded", tmp_path) as broker:
+        report = attack(broker.endpoint, broker)
+    assert report.held, str(report)
+
+
+def test_a_broker_that_delivers_nothing_proves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr("hub.broker.gate.Connection.deliver", lambda *_, **__: None)
+    with running("embedded", tmp_path) as broker:
+        report = attack(broker.endpoint, broker, 1.0)
+    assert not report.held
+    assert "inconclusive" in report.findings[0].detail
+
+
+def wider(kind, topic):
+    """Agents get one ACL entry too many."""
+
+    def acls(principal):
+        extra = [{"acltype": kind, "topic": topic, "priority": 1, "allow": True}]
+        return role_acls(principal) + (extra if principal.kind is Kind.AGENT else [])
+
+    return acls
+
+
+@pytest.mark.parametrize(
+    ("kinds", "topic", "found"),
+    [
+        (("publishClientSend",), f"{ROOT}/#", {"publish", "retained", "will"}),
+        (("publishClientReceive", "subscribePattern"), f"{ROOT}/#", {"subscribe"}),
+        (("publishClientReceive", "subscribePattern"), "$SYS/#", {"broker topics"}),
+        (("publishClientSend", "publishClientReceive", "subscribePattern"), "$CONTROL/#", {"broker topics"}),
+    ],
+    ids=["publish", "receive", "sys", "control"],
+)
+def test_each_sabotage_of_mosquitto_roles_is_found(kinds, topic, found, tmp_path, monkeypatch):
+    acls = role_acls
+    for kind in kinds:
+        extra = wider(kind, topic)
+        previous = acls
+        acls = lambda who, a=previous, b=extra: a(who) + b(who)[len(role_acls(who)) :]  # noqa: E731
+    monkeypatch.setattr(mosquitto, "role_acls", acls)
+    with running("mosquitto", tmp_path) as broker:
+        report = attack(broker.endpoint, broker, SHORT)
+    assert found <= failed(report), str(report)
+
+
+class Unbound(Mosquitto):
+    """Client ids not bound to their users."""
+
+    def add(self, principal):
+        made = super().add(principal)
+        name = principal.id if principal.kind is Kind.AGENT else f"hub-{principal.id}"
+        self.provisioner._ask({"command": "setClientId", "username": name, "clientid": ""})
+        return made
+
+
+class Undead(Mosquitto):
+    """Credentials that are never taken away."""
+
+    def remove(self, name):
+        pass
+
+
+@pytest.mark.parametrize(("kind", "found"), [(Unbound, {"take-over"}), (Undead, {"revoked"})])
+def test_each_sabotage_of_mosquitto_credentials_is_found(kind, found, tmp_path):
+    with contextlib.ExitStack() as stack:
+        broker = kind(tmp_path)
+        stack.callback(broker.stop)
+        report = attack(broker.endpoint, broker, SHORT)
+    assert found <= failed(report), str(report)
+
+
+def test_a_mosquitto_open_to_everybody_is_found(tmp_path, monkeypatch):
+    def opened(*args, **options):
+        path = write_config(*args, **options)
+        path.write_text(path.read_text().replace("allow_anonymous false", "allow_anonymous true"))
+        return path
+
+    monkeypatch.setattr("tests.support.brokers.write_config", opened)
+    with running("mosquitto", tmp_path) as broker:
+        report = attack(broker.endpoint, broker, SHORT)
+    assert "no login" in failed(report), str(report)
