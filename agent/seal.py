@@ -49,7 +49,7 @@ def derive(key: bytes, purpose: str) -> bytes:
 def seal_json(key: bytes, topic: str, message: dict[str, Any]) -> bytes:
     """One JSON object whose last member `mac` covers the topic and every byte before it.
 
-    Raises ValueError for NaN, infinity or an empty message.
+    Raises ValueError for NaN, infinity, an empty message and one that has a `mac` already.
     """
     return _with_mac(key, topic, _encode(message), b"")
 
@@ -91,8 +91,8 @@ def open_jpeg(key: bytes, topic: str, payload: bytes) -> dict[str, Any]:
 
 
 def _encode(message: dict[str, Any]) -> bytes:
-    if not message:
-        raise ValueError("an empty message cannot be sealed")
+    if not message or "mac" in message:
+        raise ValueError("an empty message, or one that has a mac already, cannot be sealed")
     return json.dumps(message, separators=(",", ":"), allow_nan=False).encode()[:-1]
 
 
@@ -124,10 +124,12 @@ def _decode(text: bytes) -> dict[str, Any]:
         message = json.loads(
             text.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_no_duplicates
         )
+        if b"\\u" in text:  # half a surrogate pair is text that no file, database or page could hold
+            json.dumps(message, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise ProtocolError("malformed", f"not JSON: {error}") from error
-    if not isinstance(message, dict):
-        raise ProtocolError("malformed", "not a JSON object")
+    if not isinstance(message, dict) or "mac" in message:
+        raise ProtocolError("malformed", "not a JSON object with one seal")
     return message
 
 
