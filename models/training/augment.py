@@ -8,14 +8,18 @@ Image = NDArray[np.uint8]
 Rng = np.random.Generator
 
 
-def geometry(rng: Rng, image: Image, mask: Image, side: int, zoom: tuple[float, float]) -> tuple[Image, Image]:
+def geometry(
+    rng: Rng, image: Image, mask: Image, side: int, zoom: tuple[float, float]
+) -> tuple[Image, Image]:
     """The same random affine view of a picture and its mask, `side` pixels wide."""
     h, w = image.shape[:2]
     scale = float(np.exp(rng.uniform(np.log(zoom[0]), np.log(zoom[1])))) * side / w
     aspect = float(np.exp(rng.uniform(-0.25, 0.25)))
     angle = rng.uniform(-180, 180) if rng.random() < 0.12 else rng.normal(0, 7)
     a = np.deg2rad(angle)
-    linear = np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]]) @ np.diag([scale * aspect, scale / aspect])
+    linear = np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]]) @ np.diag(
+        [scale * aspect, scale / aspect]
+    )
     linear[0, 1] += rng.normal(0, 0.05) * scale
     if rng.random() < 0.5:
         linear[:, 0] *= -1
@@ -61,7 +65,10 @@ def light(rng: Rng, image: Image) -> Image:
     table = np.arange(256) / 255.0
     gamma = float(np.exp(rng.normal(0, 0.35)))
     gain = float(np.exp(rng.normal(0, 0.25))) * (rng.uniform(0.2, 0.6) if rng.random() < 0.12 else 1.0)
-    table = np.clip((table**gamma - 0.5) * float(np.exp(rng.normal(0, 0.2))) + 0.5 + rng.normal(0, 0.05), 0, 1) * gain
+    table = (
+        np.clip((table**gamma - 0.5) * float(np.exp(rng.normal(0, 0.2))) + 0.5 + rng.normal(0, 0.05), 0, 1)
+        * gain
+    )
     image = cv2.LUT(image, np.clip(table * 255, 0, 255).astype(np.uint8))
     side = image.shape[0]
     if rng.random() < 0.2:
@@ -112,7 +119,16 @@ def clutter(rng: Rng, image: Image) -> Image:
         text = "".join(chr(int(c)) for c in rng.integers(48, 91, int(rng.integers(3, 14))))
         where = (int(rng.uniform(0, 0.6) * side), int(rng.uniform(0.05, 1) * side))
         shade = tuple(int(c) for c in rng.integers(0, 256, 3))
-        cv2.putText(image, text, where, int(rng.integers(0, 8)), float(rng.uniform(0.3, 1.1)), shade, 1 + int(rng.random() < 0.4), cv2.LINE_AA)
+        cv2.putText(
+            image,
+            text,
+            where,
+            int(rng.integers(0, 8)),
+            float(rng.uniform(0.3, 1.1)),
+            shade,
+            1 + int(rng.random() < 0.4),
+            cv2.LINE_AA,
+        )
     if rng.random() < 0.08:
         x, y, w, h = (rng.random(4) * side * np.array([1, 1, 0.35, 0.35])).astype(int)
         shade = tuple(int(c) for c in rng.integers(0, 256, 3))
@@ -121,7 +137,10 @@ def clutter(rng: Rng, image: Image) -> Image:
         for _ in range(int(rng.integers(1, 3))):
             points = np.cumsum(np.vstack([rng.random(2) * side, rng.normal(0, side * 0.25, (3, 2))]), axis=0)
             t = np.linspace(0, 1, 24)[:, None]
-            bend = sum(c * (1 - t) ** (3 - k) * t**k * p for k, (c, p) in enumerate(zip((1, 3, 3, 1), points, strict=True)))
+            bend = sum(
+                c * (1 - t) ** (3 - k) * t**k * p
+                for k, (c, p) in enumerate(zip((1, 3, 3, 1), points, strict=True))
+            )
             shade = tuple(int(c) for c in rng.integers(0, 256, 3))
             cv2.polylines(image, [np.int32(bend)], False, shade, int(rng.integers(2, 7)), cv2.LINE_AA)
     return image

@@ -60,7 +60,8 @@ def cut(image: Image, box: tuple[int, int, int, int], limit: int = 200) -> Cutou
     scale = min(1.0, limit / max(crop.shape[:2]))
     size = (max(int(crop.shape[1] * scale), 8), max(int(crop.shape[0] * scale), 8))
     return Cutout(
-        cv2.resize(crop, size, interpolation=cv2.INTER_AREA), cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
+        cv2.resize(crop, size, interpolation=cv2.INTER_AREA),
+        cv2.resize(alpha, size, interpolation=cv2.INTER_AREA),
     )
 
 
@@ -87,7 +88,9 @@ def place(rng: Rng, cutout: Cutout, size: float, target: Image) -> tuple[Image, 
     matrix = np.column_stack([linear, spot - linear @ np.array([w, h]) / 2])
     if scale < 0.7:
         image = cv2.GaussianBlur(image, (0, 0), 0.3 / scale)
-    picture = cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    picture = cv2.warpAffine(
+        image, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
     alpha = cv2.warpAffine(cutout.alpha, matrix, (side, side), flags=cv2.INTER_LINEAR)
     return picture, alpha
 
@@ -98,14 +101,18 @@ def blend(rng: Rng, target: Image, picture: Image, alpha: Matte) -> Image:
     if weight < 1:
         return target
     small = cv2.GaussianBlur(cv2.resize(alpha, (80, 80), interpolation=cv2.INTER_AREA), (0, 0), 2) + 1e-6
-    local = (cv2.resize(target, (80, 80), interpolation=cv2.INTER_AREA) * small[..., None]).sum(axis=(0, 1)) / small.sum()
+    local = (cv2.resize(target, (80, 80), interpolation=cv2.INTER_AREA) * small[..., None]).sum(
+        axis=(0, 1)
+    ) / small.sum()
     here = float((picture.sum(axis=2, dtype=np.float32) * alpha).sum() / weight / 3)
     gain = np.clip((0.35 * float(local.mean()) + 45 + rng.normal(0, 30)) / max(here, 8), 0.3, 2.2)
     tone = np.ones(3)
     if rng.random() < 0.5:
         tone = 0.5 + 0.5 * local / max(float(local.mean()), 1)
     paste = np.minimum(picture * (gain * tone).astype(np.float32), 255)
-    shadow = np.roll(cv2.GaussianBlur(alpha, (0, 0), float(rng.uniform(2, 5))), int(rng.integers(0, 6)), axis=0)
+    shadow = np.roll(
+        cv2.GaussianBlur(alpha, (0, 0), float(rng.uniform(2, 5))), int(rng.integers(0, 6)), axis=0
+    )
     base = target * (1 - shadow * np.float32(rng.uniform(0, 0.55)))[..., None]
     solid = np.clip(alpha * np.float32(rng.uniform(0.85, 1.15)), 0, 1)[..., None]
     return (base + (paste - base) * solid).astype(np.uint8)
@@ -124,7 +131,13 @@ def strands(rng: Rng, side: int, amount: int, size: float) -> tuple[Image, Matte
     up = 2
     canvas = np.zeros((side * up, side * up, 3), np.uint8)
     alpha = np.zeros((side * up, side * up), np.uint8)
-    base = np.array(cv2.cvtColor(np.uint8([[[rng.integers(0, 180), rng.integers(0, 256), rng.integers(60, 256)]]]), cv2.COLOR_HSV2BGR)[0, 0], float)
+    base = np.array(
+        cv2.cvtColor(
+            np.uint8([[[rng.integers(0, 180), rng.integers(0, 256), rng.integers(60, 256)]]]),
+            cv2.COLOR_HSV2BGR,
+        )[0, 0],
+        float,
+    )
     spot = np.array([rng.uniform(0.2, 0.8), np.clip(rng.normal(0.6, 0.15), 0.2, 0.88)]) * side * up
     spread = size * side * up / 2
     thick = max(1, round(float(rng.uniform(0.6, 1.6)) * up * (0.6 + size)))
@@ -135,7 +148,9 @@ def strands(rng: Rng, side: int, amount: int, size: float) -> tuple[Image, Matte
         heading = rng.uniform(0, 2 * np.pi) + np.cumsum(turn * 0.55)
         step = spread * rng.uniform(0.05, 0.16)
         path = np.cumsum(np.column_stack([np.cos(heading), np.sin(heading) * flat]) * step, axis=0)
-        path = path - path.mean(axis=0) * rng.uniform(0.3, 1) + spot + rng.normal(0, spread * 0.3, 2) * [1, flat]
+        path = (
+            path - path.mean(axis=0) * rng.uniform(0.3, 1) + spot + rng.normal(0, spread * 0.3, 2) * [1, flat]
+        )
         line = [np.int32(path * 8)]
         shade = np.clip(base * rng.uniform(0.45, 1.15), 0, 255)
         cv2.polylines(alpha, line, False, 255, thick, cv2.LINE_AA, 3)
@@ -143,7 +158,15 @@ def strands(rng: Rng, side: int, amount: int, size: float) -> tuple[Image, Matte
         cv2.polylines(canvas, line, False, tuple(shade), thick, cv2.LINE_AA, 3)
         if thick > 1:
             lit = [np.int32((path - [0, thick * 0.25]) * 8)]
-            cv2.polylines(canvas, lit, False, tuple(np.clip(shade * 1.5 + 30, 0, 255)), max(thick // 2, 1), cv2.LINE_AA, 3)
+            cv2.polylines(
+                canvas,
+                lit,
+                False,
+                tuple(np.clip(shade * 1.5 + 30, 0, 255)),
+                max(thick // 2, 1),
+                cv2.LINE_AA,
+                3,
+            )
     small = cv2.resize(canvas, (side, side), interpolation=cv2.INTER_AREA)
     solid = cv2.resize(alpha, (side, side), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     return small, solid

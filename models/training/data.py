@@ -64,22 +64,31 @@ def load_singles(data: Path) -> list[Picture]:
 
 def load_frames(data: Path) -> list[Picture]:
     """Every frame of the prints; split is `train` or `measure`, group is the print."""
-    pictures = []
     with (data / "sequences.csv").open(newline="") as file:
-        for row in csv.DictReader(file):
-            pictures.append(
-                Picture(
-                    row["file"],
-                    row["use"],
-                    row["label"],
-                    "frame",
-                    row["print_id"],
-                    rig=row["rig"],
-                    fixed=row["fixed_camera"] == "1",
-                    index=int(row["frame_index"]),
-                )
+        return [
+            Picture(
+                row["file"],
+                row["use"],
+                row["label"],
+                "frame",
+                row["print_id"],
+                rig=row["rig"],
+                fixed=row["fixed_camera"] == "1",
+                index=int(row["frame_index"]),
             )
-    return pictures
+            for row in csv.DictReader(file)
+        ]
+
+
+def load_own(folder: Path) -> list[Picture]:
+    """Frames of one's own prints: the JPEG files in `good/` and `failing/`, a folder inside them being one print."""
+    return [
+        Picture(
+            str(path.resolve()), "train", label, "frame", str(path.parent), rig=f"own {folder}", fixed=True
+        )
+        for label, name in ((GOOD, "good"), (FAILURE, "failing"))
+        for path in sorted((folder / name).rglob("*.jpg"))
+    ]
 
 
 def trainable(pictures: list[Picture]) -> list[Picture]:

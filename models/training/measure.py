@@ -57,7 +57,11 @@ def table(pictures: list[data.Picture], scores: NDArray) -> dict[str, float | in
 
 def show(name: str, row: dict[str, float | int | None]) -> None:
     """One line of figures."""
-    print(name.ljust(26), " ".join(f"{k}={v:.3f}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items()), flush=True)
+    print(
+        name.ljust(26),
+        " ".join(f"{k}={v:.3f}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items()),
+        flush=True,
+    )
 
 
 def measure(model: network.Detector, options: argparse.Namespace, rigs: set[str]) -> dict:
@@ -95,7 +99,9 @@ def show_print(group: str, frames: list[data.Picture], scores: NDArray) -> None:
     for label in (data.GOOD, data.AMBIGUOUS, data.FAILURE):
         chosen = scores[[f.label == label for f in frames]]
         if len(chosen):
-            parts.append(f"{label} {len(chosen)}: {np.min(chosen):.1f} {np.median(chosen):.1f} {np.max(chosen):.1f}")
+            parts.append(
+                f"{label} {len(chosen)}: {np.min(chosen):.1f} {np.median(chosen):.1f} {np.max(chosen):.1f}"
+            )
     print("  ", group.ljust(30), " | ".join(parts))
 
 
@@ -112,7 +118,9 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(1)
     folder = options.cache / "runs" / options.name
-    report = measure(load_model(folder / "checkpoint.pt"), options, set(filter(None, options.rigs.split(","))))
+    report = measure(
+        load_model(folder / "checkpoint.pt"), options, set(filter(None, options.rigs.split(",")))
+    )
     (folder / "measured.json").write_text(json.dumps(report, indent=1))
 
 

@@ -43,7 +43,7 @@ class Groups:
         return bool(self._groups)
 
     def draw(self, rng: Rng) -> Picture:
-        """One picture: every group is as likely as every other, up to the root of its size."""
+        """One picture: every group is as likely as every other."""
         group = self._groups[int(rng.integers(len(self._groups)))]
         return group[int(rng.integers(len(group)))]
 
@@ -96,7 +96,8 @@ class Mixture:
         self._web_fail = Groups([p for p in singles if p.label == FAILURE])
         self._web_good = Groups([p for p in singles if p.label == GOOD and p.kind != "neg_cam"])
         self._cam_good = Groups([p for p in singles if p.kind == "neg_cam"])
-        self._frame_fail = Groups([p for p in frames if p.label == FAILURE])
+        self._frame_fail = Groups([p for p in frames if p.label == FAILURE and p.fixed])
+        self._hand_fail = Groups([p for p in frames if p.label == FAILURE and not p.fixed])
         self._frame_good = Groups([p for p in frames if p.label == GOOD])
         self._rendered = rendered
         usable = {
@@ -114,7 +115,9 @@ class Mixture:
         shares = np.array([SHARES[n] for n in self._names])
         self._shares = shares / shares.sum()
 
-    def batch(self, rng: Rng, count: int) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
+    def batch(
+        self, rng: Rng, count: int
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
         """`count` examples with stratified ingredients."""
         spots = (np.arange(count) + rng.random(count)) / count
         names = np.searchsorted(np.cumsum(self._shares), spots)
@@ -165,7 +168,8 @@ class Mixture:
         return self._store.get(self._cam_good.draw(rng)), np.zeros((SIDE, SIDE), np.uint8), 0.0, (0.6, 1.8)
 
     def _make_frame_fail(self, rng):
-        return self._store.get(self._frame_fail.draw(rng)), np.zeros((SIDE, SIDE), np.uint8), 1.0, (0.65, 1.15)
+        pool = self._hand_fail if rng.random() < 0.3 else self._frame_fail
+        return self._store.get(pool.draw(rng)), np.zeros((SIDE, SIDE), np.uint8), 1.0, (0.65, 1.15)
 
     def _make_frame_good(self, rng):
         return self._store.get(self._frame_good.draw(rng)), np.zeros((SIDE, SIDE), np.uint8), 0.0, (0.6, 1.8)

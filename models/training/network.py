@@ -1,11 +1,16 @@
 """The network: EfficientNet-Lite0 with its batch norms folded, and a head that says where and how sure."""
 
+# ruff: noqa: SLF001  (the backbone package gives its layers no public names)
+
+import copy
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 TOP_CELLS = 8
+MEAN, SCALE = 127.0, 128.0
 FROZEN = 3
 """The stem and the first blocks that keep their ImageNet weights."""
 
@@ -93,21 +98,26 @@ class Detector(nn.Module):
 def normalised(images: Tensor) -> Tensor:
     """uint8 BGR [n,h,w,3] to what the backbone was trained on."""
     x = images.permute(0, 3, 1, 2).flip(1).float()
-    return ((x - 127.0) / 128.0).contiguous(memory_format=torch.channels_last)
+    return ((x - MEAN) / SCALE).contiguous(memory_format=torch.channels_last)
 
 
 class Shipped(nn.Module):
-    """What is exported: a uint8 BGR picture in, calibrated probabilities out."""
+    """What is exported: a uint8 BGR picture in, calibrated probabilities out.
+
+    The channel order is turned in the first convolution's weights, so that the graph starts without a copy; the
+    int8 file goes further and reads the bytes as the already quantised (x - MEAN) / SCALE.
+    """
 
     def __init__(self, detector: Detector, temperature: float, bias: float) -> None:
         super().__init__()
-        self.detector, self.temperature, self.bias = detector, temperature, bias
+        self.detector, self.temperature, self.bias = copy.deepcopy(detector), temperature, bias
+        first = self.detector.backbone[0][0]
+        first.weight.data = first.weight.data.flip(1).contiguous()
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        x = image.permute(0, 3, 1, 2).float()
-        x = torch.cat([x[:, 2:3], x[:, 1:2], x[:, 0:1]], dim=1)
-        heat, score = self.detector((x - 127.0) / 128.0)
+        x = (image.permute(0, 3, 1, 2).float() - MEAN) * (1 / SCALE)
+        heat, score = self.detector(x)
         return (
-            torch.sigmoid(heat / self.temperature + self.bias),
-            torch.sigmoid(score / self.temperature + self.bias),
+            torch.sigmoid(heat * (1 / self.temperature) + self.bias),
+            torch.sigmoid(score * (1 / self.temperature) + self.bias),
         )

@@ -13,11 +13,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.training import data, mixture, network
+from models.training.folds import FOLDS
 
 
 def losses(heat: Tensor, score: Tensor, label: Tensor, cells: Tensor) -> Tensor:
     """Picture loss on the top cells plus cell loss inside and outside the known region, balanced per picture."""
-    picture = functional.binary_cross_entropy_with_logits(score, label * 0.96 + 0.02)
+    picture = functional.binary_cross_entropy_with_logits(score, label * 0.995 + 0.002)
     each = functional.binary_cross_entropy_with_logits(heat, cells.clamp(0, 1), reduction="none")
     inside, outside = (cells == 1).float(), (cells == 0).float()
     total = torch.zeros(())
@@ -73,7 +74,13 @@ class Run:
 
     def _rate(self, step: int) -> float:
         warm = min(1.0, (step + 1) / 30)
-        return float(warm * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * step / self._options.steps))))
+        return float(
+            warm
+            * (
+                0.02
+                + 0.98 * 0.5 * (1 + np.cos(np.pi * step / (self._options.schedule or self._options.steps)))
+            )
+        )
 
     def train(self) -> None:
         """Run the remaining steps; batches are made on a second thread."""
@@ -98,7 +105,10 @@ class Run:
                 if self._step % 20 == 0:
                     pace = (time.monotonic() - began) / (self._step - shown)
                     right = float(((score > 0) == (torch.from_numpy(label) > 0.5)).float().mean())
-                    print(f"step {self._step}/{steps} loss {float(loss.detach()):.3f} right {right:.2f} {pace:.2f} s/step", flush=True)
+                    print(
+                        f"step {self._step}/{steps} loss {float(loss.detach()):.3f} right {right:.2f} {pace:.2f} s/step",
+                        flush=True,
+                    )
                 if self._step % 100 == 0:
                     self.save()
         self.save()
@@ -108,15 +118,19 @@ def build_mixture(options: argparse.Namespace, held_out: set[str]) -> mixture.Mi
     """The training material without the held-out rigs and the ingredients named in --without."""
     without = tuple(options.without.split(",")) if options.without else ()
     singles, frames = data.load_singles(options.data), data.load_frames(options.data)
-    store = data.PictureStore(options.data, options.cache, singles + frames, "pictures")
+    own = data.load_own(options.add) if options.add else []
+    name = f"pictures-own-{len(own)}" if own else "pictures"
+    store = data.PictureStore(options.data, options.cache, singles + frames + own, name)
     store.open()
     chosen = data.trainable(singles)
     usable = [f for f in frames if f.split == "train" and f.rig not in held_out]
-    if options.no_frames:
-        usable = []
+    usable = own if options.no_frames else usable + own
     cutouts = mixture.load_cutouts(options.data, options.cache, [p for p in chosen if p.boxes])
-    rendered = mixture.load_rendered(options.cache / "render")
-    print(f"{len(chosen)} pictures, {len(usable)} frames, {len(cutouts)} cut-outs, {len(rendered)} rendered", flush=True)
+    rendered = mixture.load_rendered(options.cache / "render" / "dataset")
+    print(
+        f"{len(chosen)} pictures, {len(usable)} frames, {len(cutouts)} cut-outs, {len(rendered)} rendered",
+        flush=True,
+    )
     return mixture.Mixture(store, chosen, usable, cutouts, rendered, options.side, without)
 
 
@@ -126,13 +140,15 @@ def main() -> None:
     data.add_options(parser)
     parser.add_argument("name", help="name of the run; its folder is CACHE/runs/NAME")
     parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--schedule", type=int, help="steps of the whole cosine when not all are run")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--side", type=int, default=256)
     parser.add_argument("--rate", type=float, default=2e-4)
     parser.add_argument("--start", type=Path, help="checkpoint to start from")
     parser.add_argument("--without", default="", help="ingredients to leave out, by comma")
+    parser.add_argument("--add", type=Path, help="folder with good/ and failing/ frames of one's own")
     parser.add_argument("--no-frames", action="store_true", help="leave every print's frames out")
-    parser.add_argument("--hold-out", default="", help="rigs to leave out, by comma")
+    parser.add_argument("--fold", choices=sorted(FOLDS), help="leave the rigs of this fold out")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.set_flush_denormal(True)
@@ -140,7 +156,7 @@ def main() -> None:
     folder = options.cache / "runs" / options.name
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "run.json").write_text(json.dumps({k: str(v) for k, v in vars(options).items()}, indent=1))
-    run = Run(folder, options, build_mixture(options, set(filter(None, options.hold_out.split(",")))))
+    run = Run(folder, options, build_mixture(options, set(FOLDS.get(options.fold, ()))))
     run.resume()
     run.train()
 

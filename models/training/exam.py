@@ -1,0 +1,98 @@
+"""The exam: every fixed camera scored by networks that never saw its rig; figures over all of them together."""
+
+import argparse
+import json
+from collections import defaultdict
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hub import evaluation_metrics as metrics
+from models.training import data, measure
+from models.training.folds import FOLDS
+
+K, N = 3, 5
+
+
+def held_out_scores(options: argparse.Namespace, frames: list[data.Picture]) -> NDArray[np.float64]:
+    """One logit a frame: by the fold that left its rig out, or the mean of all folds for the measuring rigs."""
+    total, count = np.zeros(len(frames)), np.zeros(len(frames))
+    for fold, rigs in FOLDS.items():
+        model = measure.load_model(options.cache / "runs" / f"{options.prefix}{fold}" / "checkpoint.pt")
+        mine = [i for i, f in enumerate(frames) if f.rig in rigs or f.split == "measure"]
+        logits, _ = measure.predict(model, options.data, [frames[i].file for i in mine], options.side)
+        total[mine] += logits
+        count[mine] += 1
+        measure.show(f"fold {fold}", measure.table([frames[i] for i in mine], logits))
+    assert count.all(), "a rig is in no fold"
+    return total / count
+
+
+def part_of(frame: data.Picture) -> str:
+    """The fold that holds a frame's rig out; the measuring rigs are a part of their own."""
+    return next((fold for fold, rigs in FOLDS.items() if frame.rig in rigs), "measure")
+
+
+def prints(frames: list[data.Picture], scores: NDArray[np.float64], rate: float) -> dict[str, int | float]:
+    """Failing prints caught and good prints that alarm by K of N, each part judged at the others' threshold."""
+    failing = np.array([f.label == data.FAILURE for f in frames])
+    good = np.array([f.label == data.GOOD for f in frames])
+    part = np.array([part_of(f) for f in frames])
+    hot = np.zeros(len(frames), bool)
+    for name in sorted(set(part.tolist())):
+        other = (part != name) & (failing | good)
+        threshold = metrics.threshold_at(scores[other], failing[other], rate)
+        assert threshold is not None
+        hot[part == name] = scores[part == name] >= threshold
+    rows: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for i in sorted(range(len(frames)), key=lambda i: frames[i].index):
+        rows[(frames[i].group, frames[i].label)].append(i)
+    counts: dict[str, int | float] = {"rate": rate, "failing": 0, "caught": 0, "good": 0, "alarms": 0}
+    for (_, label), chosen in rows.items():
+        alarm = metrics.k_of_n([bool(hot[i]) for i in chosen], min(K, len(chosen)), N) is not None
+        if label == data.FAILURE:
+            counts["failing"] += 1
+            counts["caught"] += alarm
+        elif label == data.GOOD:
+            counts["good"] += 1
+            counts["alarms"] += alarm
+    return counts
+
+
+def main() -> None:
+    """Print the exam's figures and keep every score for calibration."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    data.add_options(parser)
+    parser.add_argument("--side", type=int, default=256)
+    parser.add_argument("--prefix", default="fold-", help="the runs are PREFIXa, PREFIXb, ...")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    cv2.setNumThreads(1)
+    frames = [f for f in data.load_frames(options.data) if f.fixed]
+    scores = held_out_scores(options, frames)
+    keep = np.array([f.label != data.AMBIGUOUS for f in frames])
+    failing = np.array([f.label == data.FAILURE for f in frames])
+    groups = [f.group for f in frames]
+    measure.show("all held-out cameras", measure.table(frames, scores))
+    chosen = [g for g, k in zip(groups, keep, strict=True) if k]
+    for name, figure in (
+        ("AUROC", metrics.auroc),
+        ("recall at 1 %", lambda s, f: metrics.recall_at(s, f, 0.01)),
+        ("recall at 5 %", lambda s, f: metrics.recall_at(s, f, 0.05)),
+    ):
+        print(
+            name, "95 % by print:", metrics.interval(figure, scores[keep], failing[keep], chosen, rounds=300)
+        )
+    for rate in (0.005, 0.01, 0.02, 0.05):
+        print("prints:", prints(frames, scores, rate))
+    for group in sorted(set(groups)):
+        rows = [i for i, g in enumerate(groups) if g == group]
+        measure.show_print(group, [frames[i] for i in rows], scores[rows])
+    kept = {f.file: float(s) for f, s in zip(frames, scores, strict=True)}
+    (options.cache / f"exam-{options.prefix}.json").write_text(json.dumps(kept, indent=1))
+
+
+if __name__ == "__main__":
+    main()
