@@ -6,6 +6,7 @@ Everything is denied unless a grant says otherwise, and nothing here knows what 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
@@ -15,6 +16,8 @@ from agent.topics import ROOT
 
 DISCOVERY = "homeassistant"
 SHARED = "$share/"
+
+_IDENTITY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class Kind(StrEnum):
@@ -51,6 +54,12 @@ class Principal:
     id: str
     rights: Mapping[str, Right] = field(default_factory=dict, hash=False)
 
+    def __post_init__(self) -> None:
+        """An identity becomes a level of topic filters, so it can never hold a wildcard or a separator."""
+        for each in (self.id, *self.rights):
+            if not _IDENTITY.fullmatch(each):
+                raise ValueError(f"{each!r:.80} cannot be an identity")
+
     def __hash__(self) -> int:
         return hash((self.kind, self.id, tuple(sorted(self.rights.items()))))
 
@@ -79,7 +88,7 @@ def grants(principal: Principal) -> Grants:
                 receive=(f"{ROOT}/+/up/frame/+",),
                 share=True,
             )
-        case Kind.PERSON:
+        case _:  # people use the web pages
             return Grants()
 
 
