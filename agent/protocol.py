@@ -6,9 +6,8 @@ write another agent. Unknown members are ignored, wrong types are refused.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
 
 from agent import topics
@@ -140,8 +139,9 @@ def read_status(key: bytes, printer: str, payload: bytes) -> Status:
 
 
 def pack_state(key: bytes, printer: str, state: State) -> bytes:
-    """Seal a snapshot."""
-    return _pack(key, "state", topics.state(printer), state)
+    """Seal a snapshot. What is only shown (`file`, `control`, `message`) is cut to what may be sent."""
+    shown = {name: _sendable(getattr(state, name)) for name in ("file", "control", "message")}
+    return _pack(key, "state", topics.state(printer), replace(state, **shown))
 
 
 def read_state(key: bytes, printer: str, payload: bytes) -> State:
@@ -176,9 +176,8 @@ def pack_frame(key: bytes, printer: str, frame: Frame) -> bytes:
 def read_frame(key: bytes, printer: str, camera: str, payload: bytes) -> Frame:
     """Check and parse a sealed frame; raises ProtocolError. The picture itself is not decoded."""
     get = _Members(open_jpeg(derive(key, "frame"), topics.frame(printer, camera), payload))
-    named = get.text("camera")
-    if named != camera:
-        raise ProtocolError("wrong_type", f"frame of camera {named!r} on the topic of {camera!r}")
+    if get.text("camera") != camera or not topics.NAME.fullmatch(camera):
+        raise ProtocolError("wrong_type", "camera must be a camera name, the one in the topic")
     return Frame(camera=camera, job=get.text("job", ""), jpeg=payload, **get.stamps())
 
 
@@ -232,13 +231,17 @@ def read_want(key: bytes, printer: str, payload: bytes) -> Want:
     return Want(
         seq=get.integer("seq"),
         interval_ms=get.integer("interval_ms", 100, 3_600_000),
-        width=get.integer("width", 0, 8192),
+        width=get.integer("width", 0, 8192, default=0),
         watched=get.boolean("watched", default=False),
     )
 
 
 def _pack(key: bytes, purpose: str, topic: str, message: Any) -> bytes:
     return seal_json(derive(key, purpose), topic, {"v": VERSION, **asdict(message)})
+
+
+def _sendable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()[:_TEXT]
 
 
 def _open(key: bytes, purpose: str, topic: str, payload: bytes) -> _Members:
@@ -250,8 +253,9 @@ class _Members:
 
     def __init__(self, message: dict[str, Any]) -> None:
         self._message = message
-        if message.get("v") != VERSION:
-            raise ProtocolError("version", f"version {message.get('v')!r} where {VERSION} is spoken")
+        version = message.get("v")
+        if type(version) is not int or version != VERSION:
+            raise ProtocolError("version", f"not a message of version {VERSION}")
 
     def stamps(self) -> dict[str, int]:
         return {name: self.integer(name) for name in ("boot", "seq", "clock", "time")}
@@ -265,8 +269,10 @@ class _Members:
     def boolean(self, name: str, *, default: bool | None = None) -> bool:
         return self._typed(name, bool, default)
 
-    def integer(self, name: str, least: int = 0, greatest: int = MAX_INTEGER) -> int:
-        value = self._typed(name, int, None)
+    def integer(
+        self, name: str, least: int = 0, greatest: int = MAX_INTEGER, default: int | None = None
+    ) -> int:
+        value = self._typed(name, int, default)
         if isinstance(value, bool) or not least <= value <= greatest:
             raise ProtocolError("wrong_type", f"{name} must be a whole number from {least} to {greatest}")
         return value
@@ -288,7 +294,7 @@ class _Members:
         readings = {}
         for sensor, pair in list(self._typed(name, dict, {}).items())[:16]:
             if not isinstance(pair, list) or len(pair) != 2:
-                raise ProtocolError("wrong_type", f"{name}.{sensor} must be [actual, target]")
+                raise ProtocolError("wrong_type", f"{name} must hold pairs of actual and target")
             readings[sensor[:32]] = (_number(name, pair[0], -300, 3000), _number(name, pair[1], -300, 3000))
         return readings
 
@@ -316,21 +322,17 @@ def _camera(name: str, entry: Any) -> CameraStatus:
         raise ProtocolError("wrong_type", f"{name} must hold objects")
     camera, fault = entry.get("name"), entry.get("fault", "")
     if not isinstance(camera, str) or not topics.NAME.fullmatch(camera):
-        raise ProtocolError("wrong_type", f"{name}: {camera!r:.40} is not a camera name")
+        raise ProtocolError("wrong_type", f"{name} must hold camera names")
     return CameraStatus(camera, _choice(name, fault, ("", *CAMERA_FAULTS)))
 
 
 def _choice(name: str, value: Any, allowed: Sequence[str]) -> str:
     if not isinstance(value, str) or value not in allowed:
-        raise ProtocolError(
-            "wrong_type", f"{name}: {value!r:.40} is none of {', '.join(filter(None, allowed))}"
-        )
+        raise ProtocolError("wrong_type", f"{name} must be one of {', '.join(filter(None, allowed))}")
     return value
 
 
 def _number(name: str, value: Any, least: float, greatest: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise ProtocolError("wrong_type", f"{name} must be a number")
-    if not least <= value <= greatest:
-        raise ProtocolError("wrong_type", f"{name} must lie from {least} to {greatest}")
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= greatest:
+        raise ProtocolError("wrong_type", f"{name} must be a number from {least} to {greatest}")
     return float(value)
