@@ -147,6 +147,7 @@ class Hub:
             self._publish,
             self.outcomes.command_ended,
             self.outcomes.strange_command,
+            self.registrar.settings_of,
         )
         self.ingest = Ingest(self.printers, self.live, self.slots, self.desk.acknowledged, self._refused)
         self.outcomes.desk, self.outcomes.judge = self.desk, self.judge

@@ -13,6 +13,7 @@ from agent import topics
 from agent.protocol import Ack, Command, State, pack_command
 from agent.session import Message
 from hub.live import Live
+from hub.policy import PrinterSettings
 from hub.store.history import CommandRow, History
 
 TTL_S = 20.0
@@ -39,9 +40,11 @@ class CommandDesk:
         publish: Callable[[Message], None],
         ended: Callable[[CommandRow], None],
         strange: Callable[[str, str], None],
+        settings_of: Callable[[str], PrinterSettings],
     ) -> None:
         self._history, self._live, self._key_of = history, live, key_of
         self._publish, self._ended, self._strange = publish, ended, strange
+        self._settings_of = settings_of
         self._open: dict[str, CommandRow] = {}
         self._lock = threading.Lock()
         self._sequence = 0
@@ -123,7 +126,7 @@ class CommandDesk:
             expires=int(agent_now + TTL_S * 1000),
             reason=row.reason,
             initiator=row.initiator,
-            after=live.after_pause if row.action == "pause" else {},
+            after=self._settings_of(row.printer).after if row.action == "pause" else {},
             dry=row.dry,
         )
         self._publish(Message(topics.command(row.printer), pack_command(key, row.printer, command)))

@@ -59,7 +59,10 @@ class _Case:
 
 
 class Judge:
-    """Keeps the evidence of every printer. Any thread may bring frames; each printer is judged by one at a time."""
+    """Keeps the evidence of every printer. Any thread may bring frames; each printer is judged by one at a time.
+
+    `decided` is told every judgement.
+    """
 
     def __init__(
         self,
@@ -70,7 +73,7 @@ class Judge:
     ) -> None:
         self._live = live
         self._settings_of = settings_of
-        self._decided = decided
+        self.decided = decided
         self._scoring = scoring or ScoreSettings()
         self._cases: dict[str, _Case] = {}
         self._lock = threading.Lock()
@@ -80,7 +83,7 @@ class Judge:
         case = self._case(scored.printer)
         with case.lock:
             judgement = self._judge(case, scored)
-        self._decided(judgement)
+        self.decided(judgement)
         return judgement
 
     def settings_changed(self, printer: str) -> None:

@@ -38,7 +38,6 @@ class PrinterLive:
     watch_reason: str = "nothing was heard of its agent yet"
     verdict: str = "unknown"
     certainty: float | None = None
-    after_pause: dict[str, float] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
 
 

@@ -127,8 +127,6 @@ class PrinterRegistrar:
 
     def settings_changed(self, printer: str) -> None:
         """Use a printer's new settings from now on."""
-        with self._live.lock:
-            self._live.printer(printer).after_pause = dict(self.settings_of(printer).after)
         self.judge.settings_changed(printer)
 
     def dismiss(self, printer: str) -> None:
