@@ -140,8 +140,13 @@ def read_status(key: bytes, printer: str, payload: bytes) -> Status:
 
 def pack_state(key: bytes, printer: str, state: State) -> bytes:
     """Seal a snapshot. What is only shown (`file`, `control`, `message`) is cut to what may be sent."""
-    shown = {name: _sendable(getattr(state, name)) for name in ("file", "control", "message")}
-    return _pack(key, "state", topics.state(printer), replace(state, **shown))
+    state = replace(
+        state,
+        file=_sendable(state.file),
+        control=_sendable(state.control),
+        message=_sendable(state.message),
+    )
+    return _pack(key, "state", topics.state(printer), state)
 
 
 def read_state(key: bytes, printer: str, payload: bytes) -> State:
