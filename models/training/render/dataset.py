@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.training.render import builds, rooms, scene, sketch, views
+from models.training.render import builds, rooms, sketch, views
 from models.training.render.effects import Sensor, despeckle, develop, encode, exposure_for
+from models.training.render.shapes import Shape
 from models.training.render.story import FAILING, Story, make_story
 from models.training.render.views import View
 
@@ -169,8 +170,10 @@ def _render(
 
 
 def _shoot(
-    story: Story, job: Job, pieces: dict[str, scene.Shape], view: View, offset: Array, samples: int
+    story: Story, job: Job, pieces: dict[str, Shape], view: View, offset: Array, samples: int
 ) -> tuple[NDArray[np.float32], sketch.Trace]:
+    from models.training.render import scene
+
     lines = [strand + offset for strand in story.strands(job.frame)]
     tested = sketch.sample(lines)
     points = np.vstack(
