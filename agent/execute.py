@@ -63,8 +63,12 @@ class Executor:
     def _run(self) -> None:
         while not self._stopping.is_set():
             message = self._waiting.get()
-            if message is not None:
+            if message is None:
+                continue
+            try:
                 self._handle(*message)
+            except Exception:  # supervisor: a driver's mistake must not end the obeying of later commands
+                log.exception("a command could not be carried out")
 
     def _handle(self, payload: bytes, retained: bool) -> None:
         try:

@@ -127,7 +127,10 @@ class Session:
         self._on_down(str(reason))
 
     def _received(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
-        self._on_message(message.topic, bytes(message.payload), message.retain)
+        try:
+            self._on_message(message.topic, bytes(message.payload), message.retain)
+        except Exception:  # supervisor: one message must not end the thread that all later ones come by
+            log.exception("a message on %s could not be dealt with", message.topic)
 
 
 def _gone(info: mqtt.MQTTMessageInfo) -> bool:
