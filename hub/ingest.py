@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -17,7 +18,31 @@ from hub.live import CameraLive, Live
 from hub.slots import Arrival, Slots
 from hub.store.printers import PrinterRow, Printers
 
+#: So many turns between messages that are believed and outdated ones within so many seconds mean two agents.
+CLONE_TURNS = 5
+CLONE_S = 60.0
+
 log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Turns:
+    """Notices two agents with one credential: each outdates the other's messages, and so they take turns."""
+
+    outdated: bool = False
+    times: deque[float] = field(default_factory=lambda: deque(maxlen=CLONE_TURNS))
+
+    def cloned(self, reason: str | None, now: float) -> bool:
+        """Whether a verified message makes it one turn too many; `reason` is why it was refused, or None."""
+        if reason is not None:
+            self.outdated = True
+        elif self.outdated:
+            self.outdated = False
+            self.times.append(now)
+            if len(self.times) == CLONE_TURNS and now - self.times[0] <= CLONE_S:
+                self.times.clear()
+                return True
+        return False
 
 
 @dataclass
@@ -27,6 +52,7 @@ class _Known:
     key: bytes
     guard: UplinkGuard
     saved_boot: int
+    turns: _Turns = field(default_factory=_Turns)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -76,6 +102,9 @@ class Ingest:
         try:
             with known.lock:
                 reason = self._believe(topic, known, payload, retained)
+                cloned = known.turns.cloned(reason, time.monotonic())
+            if cloned:
+                self._count_refusal(topic.printer, "cloned")
         except ProtocolError as error:
             reason = error.reason
             log.warning("%s: refused: %s", name, error)

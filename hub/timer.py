@@ -46,6 +46,10 @@ class Timer:
         if now - self._refusals.get((printer, reason), float("-inf")) < REFUSAL_EVENT_S:
             return
         self._refusals[printer, reason] = now
+        if reason == "cloned":
+            text = "two agents speak with its credential, or its messages are replayed: enrol the right one again"
+            self._hub.outcomes.event(printer, "cloned", "alarm", text)
+            return
         text = f"messages in its agent's name were refused ({reason}): somebody else, or an agent with old credentials"
         self._hub.outcomes.event(printer, "refused", "warning", text)
 
