@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from agent.protocol import Command
 
+#: Why a command with a good seal may be refused.
+REFUSALS = ("retained", "other_boot", "repeated", "late", "other_job")
+
 
 class CommandGuard:
     """The agent's side: lets each command through once, in order, in time, for this boot and this job."""

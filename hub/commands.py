@@ -29,7 +29,8 @@ class CommandDesk:
     """The only signer of commands.
 
     `ended` is told each command that reached its end, `strange` (printer, reason) each time an agent refused a
-    message on its command topic that carried no good seal, which nobody but an intruder sends.
+    message on its command topic that this hub did not send there just now: one without a good seal, or a copy of an
+    earlier command.
     """
 
     def __init__(
@@ -92,11 +93,12 @@ class CommandDesk:
             return
         with self._lock:
             row = self._open.get(ack.command)
-        if row is None or row.printer != printer or _ORDER.index(ack.stage) <= _ORDER.index(row.stage):
-            return
-        if ack.stage == "refused" and ack.reason == "repeated" and row.stage != "sent":
-            return
-        self._move(row, ack.stage, ack.reason)
+        if row is not None and row.printer != printer:
+            row = None
+        if ack.stage == "refused" and (row is None or row.stage == "accepted"):
+            self._strange(printer, ack.reason)
+        elif row is not None:
+            self._move(row, ack.stage, ack.reason)
 
     def tick(self, now: float) -> None:
         """Give up on commands that were not answered or not confirmed in time; `now` is Unix time."""

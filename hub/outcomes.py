@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from agent import topics
+from agent.guards import REFUSALS
 from agent.session import Message
 from hub.commands import CommandDesk
 from hub.judge import Judge, Judgement
@@ -72,7 +73,11 @@ class Outcomes:
             self.judge.action_failed(row.printer)
 
     def strange_command(self, printer: str, reason: str) -> None:
-        """Somebody who is not this hub got a message through to the agent, which refused it."""
+        """Something came to the agent's command topic that this hub did not send there just now; it was refused."""
+        if reason in REFUSALS:
+            text = f"its agent refused a copy of an earlier command ({reason}): it was held up, or somebody recorded it"
+            self.event(printer, "stale_command", "warning", text, {"reason": reason})
+            return
         text = f"its agent refused a command that this hub did not sign ({reason}): somebody is on its command topic"
         self.event(printer, "intrusion", "alarm", text, {"reason": reason})
 
