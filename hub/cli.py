@@ -19,6 +19,7 @@ from hub.broker.embedded import BrokerError
 from hub.clips import ClipError
 from hub.demo import Demo, DemoOptions, Viewer
 from hub.doctor import doctor
+from hub.isolation_watch import IsolationError
 from hub.settings import load
 from hub.store.database import StoreError
 from hub.store.people import PersonError
@@ -30,6 +31,7 @@ MakeViewer = Callable[[Hub], Viewer]
 EXPECTED = (
     SettingsError,
     HubError,
+    IsolationError,
     BrokerError,
     ClipError,
     StoreError,
