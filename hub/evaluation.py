@@ -23,6 +23,7 @@ from hub.evaluation_data import (
     pictures_in,
 )
 from hub.evaluation_report import write_report
+from hub.evaluation_time import over_time
 from hub.regions import peak, regions
 
 __all__ = ["EvaluationError", "Facts", "evaluate", "facts_of", "score_paths", "write_report"]
@@ -99,6 +100,7 @@ def evaluate(
     if split == SEQUENCES:
         result["per_print"] = per_print(pictures, result["warn"], result["act"])
         result["prints"] = print_totals(result["per_print"])
+        result["over_time"] = over_time(headline)
         result["per_use"] = {
             name: figures(chosen, result["warn"], result["act"], intervals=False)
             for name, chosen in (

@@ -49,7 +49,12 @@ def page(result: Result) -> str:
         _breakdown(result["per_source"]),
     ]
     if "per_print" in result:
-        sections += ["<h2>By print</h2>", _prints(result)]
+        sections += [
+            "<h2>Over time</h2>",
+            _over_time(result["over_time"]),
+            "<h2>By print</h2>",
+            _prints(result),
+        ]
     sections += _mistakes(result)
     body = "\n".join(sections)
     return (
@@ -154,6 +159,21 @@ def _breakdown(table: dict[str, Result]) -> str:
                 _number(row["false_at_warn"]),
             ]
             for name, row in table.items()
+        ],
+    )
+
+
+def _over_time(row: Result) -> str:
+    """What the hub would have decided with its default settings."""
+    return _rows(
+        ["through evidence and policy", "value"],
+        [
+            ["seconds each frame stands for", f"{row['spacing_s']:g}"],
+            ["hours of good frames", f"{row['good_hours']:.2f}"],
+            ["false warnings, false actions", f"{row['false_warnings']}, {row['false_actions']}"],
+            ["false actions per 100 print hours", _number(row["actions_per_100_h"])],
+            ["failing prints warned, acted upon", f"{row['warned']}, {row['acted']} of {row['failing']}"],
+            ["median seconds to warn, to act", f"{row['seconds_to_warn']}, {row['seconds_to_act']}"],
         ],
     )
 

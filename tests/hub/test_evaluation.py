@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from hub import evaluation, evaluation_metrics
+from hub import evaluation, evaluation_metrics, evaluation_time
 from hub.evaluation_data import EvaluationError
 
 REAL = Path(__file__).parents[3] / "shared" / "data"
@@ -280,3 +280,16 @@ def test_the_real_manifest_can_be_read():
 
     assert len([s for s in load(REAL, "val") if s.label == "failure"]) == 39
     assert len(load(REAL, "sequences")) == 871
+
+
+def test_a_replay_warns_before_it_acts_and_stays_quiet_on_good_frames():
+    verdict = evaluation_time.replay([0.02] * 5 + [0.99] * 30)
+    assert verdict.warned is not None
+    assert 5 <= verdict.warned <= verdict.acted
+    assert evaluation_time.replay([0.02, 0.9] * 30) == evaluation_time.Verdict(None, None)
+
+
+def test_over_time_counts_stretches_and_hours(prints):
+    row = evaluation.evaluate(prints, "sequences", Brightness())["over_time"]
+    assert (row["failing"], row["false_actions"]) == (1, 0)
+    assert row["good_hours"] == pytest.approx(12 * 10 / 3600)
