@@ -56,7 +56,7 @@ def build(kind: type[T], data: Mapping[str, Any], where: str) -> T:
         return kind(**{key: _convert(hints[key], value, f"{where}.{key}") for key, value in data.items()})
     except SettingsError:
         raise
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise SettingsError(f"{where}: {error}") from error
 
 
@@ -69,11 +69,16 @@ def overridden(data: Mapping[str, Any], environment: Mapping[str, str], kind: ty
             continue
         table, _, key = name[len(ENVIRONMENT) :].lower().partition("_")
         inner = hints.get(table)
-        bare = key.removesuffix("_file")
-        if not (is_dataclass(inner) and isinstance(inner, type)) or bare not in get_type_hints(inner):
+        given = merged.get(table, {})
+        if not (is_dataclass(inner) and isinstance(inner, type) and isinstance(given, dict)):
             continue
-        wanted = str if key != bare else get_type_hints(inner)[key]
-        merged.setdefault(table, {})[key] = _from_text(wanted, text, name)
+        wanted = get_type_hints(inner)
+        bare = key if key in wanted else key.removesuffix("_file")
+        if bare in wanted:
+            given.pop(bare, None)
+            given.pop(f"{bare}_file", None)
+            given[key] = _from_text(wanted[key] if key == bare else str, text, name)
+            merged[table] = given
     return merged
 
 
@@ -89,7 +94,7 @@ def _with_files(names: list[str], data: Mapping[str, Any], where: str) -> dict[s
             raise SettingsError(f"{where}: give {bare} or {key}, not both")
         try:
             result[bare] = Path(value).read_text(encoding="utf-8").strip()
-        except (OSError, TypeError) as error:
+        except (OSError, TypeError, ValueError) as error:
             raise SettingsError(f"{where}.{key}: {value!r} cannot be read: {error}") from error
     return result
 
