@@ -61,11 +61,14 @@ class Outcomes:
 
     def command_ended(self, row: CommandRow) -> None:
         """Record the end of a command; a failed one of our own may be tried again."""
-        level = "info" if row.stage == "confirmed" else "alarm"
         past = {"pause": "paused", "resume": "resumed", "cancel": "cancelled"}[row.action]
-        text = f"{past}, confirmed by the printer" if row.stage == "confirmed" else f"could not {row.action}"
+        if row.stage != "confirmed":
+            kind, level, text = f"{row.action}_{row.stage}", "alarm", f"could not {row.action}"
+        elif row.dry:
+            kind, level, text = "dry_run", "info", f"would have {past}"
+        else:
+            kind, level, text = past, "info", f"{past}, confirmed by the printer"
         details = [row.outcome, f"asked by {row.initiator}: {row.reason}"]
-        kind = past if row.stage == "confirmed" else f"{row.action}_{row.stage}"
         self.event(
             row.printer, kind, level, f"{text} ({'; '.join(filter(None, details))})", {"command": row.id}
         )
