@@ -9,8 +9,14 @@ from typing import Any, Protocol
 
 #: Kind to module. Each module has a `Settings` dataclass and `create(settings) -> Printer`.
 KINDS = {
+    "octoprint": "agent.printers.octoprint",
     "simulated": "agent.printers.simulated",
 }
+
+
+#: Which orders make sense in which phase.
+ORDERS: Mapping[str, tuple[str, ...]] = {"printing": ("pause", "cancel"), "paused": ("resume", "cancel")}
+_REACHED = {"pause": "paused", "resume": "printing"}
 
 
 class PrinterError(Exception):
@@ -39,7 +45,7 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class CameraOffer:
-    """A camera that a printer's own software knows: a ready `[[printer.camera]]` table."""
+    """A camera that a printer's own software knows; `settings` is the rest of its `[[printer.camera]]` table."""
 
     name: str
     settings: Mapping[str, Any]
@@ -77,7 +83,11 @@ class Printer(Protocol):
         ...
 
     def after_pause(self, options: Mapping[str, float]) -> None:
-        """Carry out the after-pause options of `protocol.AFTER_PAUSE`; raises PrinterError for one it cannot do."""
+        """Carry out the after-pause options of `protocol.AFTER_PAUSE`, now, and see that they took effect.
+
+        Waiting for a heater's delay, and for the job to be still paused then, is the caller's part. Raises
+        PrinterError that names what was not done; what the printer cannot do is not begun.
+        """
         ...
 
     def cameras(self) -> tuple[CameraOffer, ...]:
@@ -87,6 +97,21 @@ class Printer(Protocol):
     def show(self, message: str) -> None:
         """Show a line on the printer's display, if it has one."""
         ...
+
+
+def fits(order: str, job: str, now: Snapshot) -> bool:
+    """Whether the order is still to be given; raises PrinterError if it is not for what the printer does now."""
+    if not job or now.job != job:
+        raise PrinterError(
+            f"cannot {order}: that job is over, the printer is {now.phase} with another or none"
+        )
+    if now.phase == _REACHED.get(order):
+        return False
+    if order not in ORDERS.get(now.phase, ()):
+        raise PrinterError(f"cannot {order} while {now.phase}")
+    if order not in now.can:
+        raise PrinterError(now.control or f"cannot {order}")
+    return True
 
 
 def printer_module(kind: str) -> Any:
