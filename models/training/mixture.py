@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.training import augment, composite
+from models.training import augment, composite, lattice
 from models.training.augment import Image, Rng
 from models.training.data import FAILURE, GOOD, SIDE, Picture, PictureStore, box_mask
 
@@ -24,7 +24,8 @@ SHARES = {
     "frame_good": 2.0,
     "composite": 2.0,
     "drawn": 1.5,
-    "harmless": 1.0,
+    "harmless": 0.8,
+    "lattice": 1.2,
     "rendered": 2.0,
 }
 """How many pictures of a batch of 16 come from each ingredient, before ingredients without pictures drop out."""
@@ -109,6 +110,7 @@ class Mixture:
             "composite": bool(cutouts),
             "drawn": True,
             "harmless": True,
+            "lattice": True,
             "rendered": bool(rendered),
         }
         self._names = [n for n in SHARES if usable[n] and n not in without]
@@ -202,6 +204,14 @@ class Mixture:
             pool = self._web_good if rng.random() < 0.7 else self._cam_good
             patch = composite.harmless(rng, self._store.get(pool.draw(rng)))
             picture, alpha = composite.place(rng, patch, float(rng.uniform(0.15, 0.6)), back)
+            back = composite.blend(rng, back, picture, alpha)
+        return back, np.zeros((SIDE, SIDE), np.uint8), 0.0, (0.7, 1.35)
+
+    def _make_lattice(self, rng):
+        back = self._background(rng)
+        for _ in range(int(rng.integers(1, 3))):
+            size = float(np.exp(rng.uniform(np.log(0.15), np.log(0.8))))
+            picture, alpha = lattice.lattice(rng, SIDE, size)
             back = composite.blend(rng, back, picture, alpha)
         return back, np.zeros((SIDE, SIDE), np.uint8), 0.0, (0.7, 1.35)
 

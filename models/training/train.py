@@ -126,7 +126,7 @@ def build_mixture(options: argparse.Namespace, held_out: set[str]) -> mixture.Mi
     usable = [f for f in frames if f.split == "train" and f.rig not in held_out]
     usable = own if options.no_frames else usable + own
     cutouts = mixture.load_cutouts(options.data, options.cache, [p for p in chosen if p.boxes])
-    rendered = mixture.load_rendered(options.cache / "render" / "dataset")
+    rendered = mixture.load_rendered(options.rendered or options.cache / "render" / "dataset")
     print(
         f"{len(chosen)} pictures, {len(usable)} frames, {len(cutouts)} cut-outs, {len(rendered)} rendered",
         flush=True,
@@ -147,6 +147,9 @@ def main() -> None:
     parser.add_argument("--start", type=Path, help="checkpoint to start from")
     parser.add_argument("--without", default="", help="ingredients to leave out, by comma")
     parser.add_argument("--add", type=Path, help="folder with good/ and failing/ frames of one's own")
+    parser.add_argument(
+        "--rendered", type=Path, help="folder of rendered pictures; CACHE/render/dataset by default"
+    )
     parser.add_argument("--no-frames", action="store_true", help="leave every print's frames out")
     parser.add_argument("--fold", choices=sorted(FOLDS), help="leave the rigs of this fold out")
     options = parser.parse_args()

@@ -1,0 +1,26 @@
+"""The mean of several runs that started from the same weights: a better start than any of them."""
+
+import argparse
+
+import torch
+
+from models.training import data
+
+
+def main() -> None:
+    """Average the averaged weights of the runs named into CACHE/runs/NAME/checkpoint.pt."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    data.add_options(parser)
+    parser.add_argument("name")
+    parser.add_argument("runs", nargs="+")
+    options = parser.parse_args()
+    runs = options.cache / "runs"
+    parts = [torch.load(runs / run / "checkpoint.pt", weights_only=True)["average"] for run in options.runs]
+    mean = {key: torch.stack([part[key] for part in parts]).mean(dim=0) for key in parts[0]}
+    (runs / options.name).mkdir(parents=True, exist_ok=True)
+    torch.save({"average": mean}, runs / options.name / "checkpoint.pt")
+    print(f"{options.name}: the mean of {len(parts)} runs")
+
+
+if __name__ == "__main__":
+    main()
