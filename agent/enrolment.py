@@ -10,7 +10,7 @@ import os
 import re
 import socket
 import ssl
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ SCHEME = "printwarden://"
 _TIMEOUT_S = 15
 _MAX_ANSWER = 64 * 1024
 _TICKET = re.compile(
-    r"printwarden://(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(?P<port>\d{1,5})"
+    r"printwarden://(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})"
     r"/(?P<identity>[0-9a-f]{16})/(?P<secret>[A-Za-z0-9_-]{32})/(?P<fingerprint>[0-9a-f]{64})"
 )
 
@@ -57,7 +57,7 @@ class Credential:
 def parse(line: str) -> Ticket:
     """The ticket in a pasted line; raises EnrolmentError."""
     found = _TICKET.fullmatch(line.strip())
-    if not found:
+    if not found or not 0 < int(found["port"]) < 65_536:
         raise EnrolmentError(
             "this is not an enrolment line; it begins with printwarden:// and is pasted whole"
         )
@@ -80,8 +80,8 @@ def redeem(ticket: Ticket) -> Credential:
         _check_fingerprint(connection.sock, ticket.fingerprint)
         body = json.dumps({"id": ticket.identity, "secret": ticket.secret})
         connection.request("POST", "/enrol", body, {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        text = answer.read(_MAX_ANSWER)
+        with connection.getresponse() as answer:
+            text = answer.read(_MAX_ANSWER)
     except (OSError, http.client.HTTPException) as error:
         raise EnrolmentError(f"no answer from {ticket.host}:{ticket.port}: {error}") from error
     finally:
@@ -92,28 +92,36 @@ def redeem(ticket: Ticket) -> Credential:
 def save(credential: Credential, path: Path) -> None:
     """Write a credential file that only its owner can read; raises OSError."""
     partial = path.with_name(path.name + ".part")
-    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    partial.unlink(missing_ok=True)
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         json.dump(asdict(credential), file, indent=2)
-    partial.chmod(0o600)
+        file.flush()
+        os.fsync(file.fileno())
     partial.replace(path)
 
 
 def load(path: Path) -> Credential:
     """Read a credential file; raises EnrolmentError naming the file."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        credential = Credential(**data)
-        valid = len(bytes.fromhex(credential.key)) == 32 and isinstance(credential.port, int)
+        return _checked(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
         raise EnrolmentError(
             f"{path}: no such file; enrol first with: printwarden-agent enrol LINE"
         ) from error
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise EnrolmentError(f"{path}: not a credential file: {error}") from error
-    if not valid:
-        raise EnrolmentError(f"{path}: not a credential file: the key is damaged")
-    return credential
+
+
+def _checked(data: Any) -> Credential:
+    """The credential in a table; raises ValueError, KeyError or TypeError naming what is wrong."""
+    for each in fields(Credential):
+        wanted = int if each.name == "port" else str
+        if type(data[each.name]) is not wanted:
+            raise TypeError(f"{each.name} must be {wanted.__name__}")
+    if len(bytes.fromhex(data["key"])) != 32:
+        raise ValueError("the key is damaged")
+    return Credential(**{each.name: data[each.name] for each in fields(Credential)})
 
 
 def _check_fingerprint(connection: Any, expected: str) -> None:
@@ -131,12 +139,6 @@ def _credential(ticket: Ticket, status: int, text: bytes) -> Credential:
         answer = json.loads(text)
         if status != 200:
             raise EnrolmentError(f"the hub refused: {answer['error']}")
-        host = answer["host"] or ticket.host.strip("[]")
-        return Credential(
-            **{
-                **{name: answer[name] for name in ("printer", "name", "port", "token", "key", "ca")},
-                "host": host,
-            }
-        )
+        return _checked({**answer, "host": answer["host"] or ticket.host.strip("[]")})
     except (ValueError, KeyError, TypeError) as error:
         raise EnrolmentError(f"the hub's answer (status {status}) makes no sense") from error
