@@ -20,6 +20,7 @@ from hub.credentials import Credentials
 from hub.enrolment import Enrolments
 from hub.enrolment_server import EnrolmentServer
 from hub.ingest import Ingest
+from hub.intents import IntentDesk
 from hub.isolation import attack
 from hub.isolation_watch import IsolationWatch
 from hub.judge import Judge
@@ -28,12 +29,14 @@ from hub.outcomes import Outcomes
 from hub.pace import Pace
 from hub.registrar import Address, EnrolmentAddress, PrinterRegistrar
 from hub.settings import HubSettings
+from hub.sharing import PersonSharing, SharingParts
 from hub.slots import Slots
 from hub.store.audit import Audit
 from hub.store.database import Database
 from hub.store.history import History
 from hub.store.people import People
 from hub.store.printers import Printers
+from hub.store.sharing import Sharing
 from hub.timer import Timer
 from hub.views import Parts, UserView
 from hub.vision import Detector, read_model, shipped_model, workers
@@ -63,7 +66,10 @@ class Hub:
         self.people, self.printers = People(self.database), Printers(self.database)
         self.history, self.audit = History(self.database, data / "evidence"), Audit(self.database)
         self.live, self.slots = Live(), Slots()
-        self.credentials = Credentials(self.printers)
+        self.credentials, self.shares = Credentials(self.printers), Sharing(self.database)
+        self._sharing_parts = SharingParts(
+            self.people, self.printers, self.credentials, self.shares, self.audit
+        )
         self.detector = Detector(
             read_model(Path(settings.detection.model) if settings.detection.model else shipped_model()),
             settings.detection.precision,
@@ -93,6 +99,10 @@ class Hub:
     def view(self, person: str, session: str = "") -> UserView:
         """The hub through the eyes of one person."""
         return UserView(self._parts, person, session)
+
+    def sharing(self, person: str, session: str = "") -> PersonSharing:
+        """What one person lets others do."""
+        return PersonSharing(self._sharing_parts, person, session)
 
     def health(self) -> dict[str, object]:
         """Facts for `/healthz`: no names, no secrets."""
@@ -149,7 +159,22 @@ class Hub:
             self.outcomes.strange_command,
             self.registrar.settings_of,
         )
-        self.ingest = Ingest(self.printers, self.live, self.slots, self.desk.acknowledged, self._refused)
+        self.intents = IntentDesk(
+            self._key_of,
+            self.credentials.principal,
+            lambda: self.isolation.held,
+            self.desk.order,
+            self.registrar.dismiss,
+            self.outcomes.intent_refused,
+        )
+        self.ingest = Ingest(
+            self.printers,
+            self.live,
+            self.slots,
+            self.desk.acknowledged,
+            self.outcomes.message_refused,
+            self.intents.receive,
+        )
         self.outcomes.desk, self.outcomes.judge = self.desk, self.judge
         registrar = self.registrar
         registrar.ingest, registrar.judge, registrar.pace = self.ingest, self.judge, self.pace
@@ -216,9 +241,6 @@ class Hub:
 
     def _key_of(self, printer: str) -> bytes | None:
         return self.ingest.key_of(printer)
-
-    def _refused(self, printer: str, reason: str) -> None:
-        self.timer.note_refusal(printer, reason)
 
     def _audit_broker(self, event: str, username: str, detail: str) -> None:
         """Refusals go into the audit log, except those that the hub's own attack on itself provokes."""

@@ -64,9 +64,14 @@ class Credentials:
         expired = entry is not None and entry.expires is not None and entry.expires < time.time()
         return None if expired else entry
 
-    @staticmethod
-    def _principal_of(row: CredentialRow) -> Principal:
-        rights = {printer: Right(right) for printer, right in row.rights.items()}
+    def _principal_of(self, row: CredentialRow) -> Principal:
+        """The principal of a credential. What an integration may do ends where its owner's own right ends."""
+        own = self._printers.rights_of(row.owner) if row.owner else {}
+        rights = {
+            printer: min(Right(right), own[printer])
+            for printer, right in row.rights.items()
+            if printer in own
+        }
         identity = row.username if row.kind == Kind.AGENT else row.username[2:]
         return Principal(Kind(row.kind), identity, rights)
 

@@ -215,21 +215,8 @@ class Demo:
         strange = self._count("intrusion")
         hub.session.publish(order)
         self._until(lambda: self._count("intrusion") > strange, "the agent did not refuse")
-        reason = next(
-            event.data["reason"] for event in hub.history.events(card.id) if event.kind == "intrusion"
-        )
-        self._say(f"REFUSED by the agent: carried past the broker, the command has no good seal ({reason})")
-
-    # Small things
-
-    def _settings(self, folder: Path) -> HubSettings:
-        return HubSettings(
-            hub=HubSection(
-                data=folder / "data", names=("127.0.0.1",), enrolment_host="127.0.0.1", enrolment_port=0
-            ),
-            web=WebSection(port=self._options.port),
-            detection=DetectionSection(model=self._options.model),
-            pace=PaceSettings(quiet_s=1.0, viewed_s=0.5, suspect_s=0.25),
+        self._say(
+            "REFUSED by the agent: carried past the broker, the command has no seal of its printer's key"
         )
 
     def _settings_of_agent(self, home: Path) -> Path:

@@ -66,9 +66,10 @@ class Ingest:
         slots: Slots,
         acknowledged: Callable[[str, Ack], None],
         refused: Callable[[str, str], None],
+        intent: Callable[[Topic, bytes, bool], None],
     ) -> None:
         self._printers, self._live, self._slots = printers, live, slots
-        self._acknowledged, self._refused = acknowledged, refused
+        self._acknowledged, self._refused, self._intent = acknowledged, refused, intent
         self._known: dict[str, _Known] = {}
 
     def start(self) -> None:
@@ -97,8 +98,14 @@ class Ingest:
         """Take one message; called on the connection's thread."""
         topic = topics.parse(name)
         known = self._known.get(topic.printer) if topic else None
-        if topic is None or known is None or topic.direction != "up":
+        if topic is None or known is None:
             return
+        if topic.direction == "intent":
+            self._intent(topic, payload, retained)
+        elif topic.direction == "up":
+            self._receive_up(topic, known, payload, retained)
+
+    def _receive_up(self, topic: Topic, known: _Known, payload: bytes, retained: bool) -> None:
         try:
             with known.lock:
                 reason = self._believe(topic, known, payload, retained)
@@ -107,7 +114,7 @@ class Ingest:
                 self._count_refusal(topic.printer, "cloned")
         except ProtocolError as error:
             reason = error.reason
-            log.warning("%s: refused: %s", name, error)
+            log.warning("%s: refused: %s", topic, error)
         if reason is not None:
             self._count_refusal(topic.printer, reason)
         elif known.guard.boot > known.saved_boot:

@@ -19,6 +19,8 @@ from hub.policy import ALERT, PrinterSettings
 from hub.store.history import CommandRow, History, ScoreRow
 
 HUB = "printwarden"
+RARE_S = 60.0
+MAX_TOLD = 1000
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +45,7 @@ class Outcomes:
         self._history, self._live, self._pace = history, live, pace
         self._settings_of, self._publish = settings_of, publish
         self.listeners: list[Listener] = []
+        self._told: dict[tuple[str, str], float] = {}
 
     def decided(self, judgement: Judgement) -> None:
         """Take one judgement into account; called on a detection thread."""
@@ -75,6 +78,24 @@ class Outcomes:
         if row.initiator == HUB and row.stage != "confirmed":
             self.judge.action_failed(row.printer)
 
+    def rare_event(self, printer: str, kind: str, level: str, text: str) -> None:
+        """Like `event`, but the same text at most once a minute: for what a stranger can provoke as often as he likes."""
+        now = time.monotonic()
+        if now - self._told.get((printer, text), float("-inf")) >= RARE_S:
+            if len(self._told) > MAX_TOLD:
+                self._told.clear()
+            self._told[printer, text] = now
+            self.event(printer, kind, level, text)
+
+    def message_refused(self, printer: str, reason: str) -> None:
+        """A message in the name of a printer's agent did not verify."""
+        text = f"messages in its agent's name were refused ({reason}): somebody else, or an agent with old credentials"
+        self.rare_event(printer, "refused", "warning", text)
+
+    def intent_refused(self, printer: str, reason: str) -> None:
+        """An integration asked for something that it may not have."""
+        self.rare_event(printer, "intent_refused", "warning", reason)
+
     def strange_command(self, printer: str, reason: str) -> None:
         """Something came to the agent's command topic that this hub did not send there just now; it was refused."""
         if reason in REFUSALS:
@@ -82,7 +103,7 @@ class Outcomes:
             self.event(printer, "stale_command", "warning", text, {"reason": reason})
             return
         text = f"its agent refused a command that this hub did not sign ({reason}): somebody is on its command topic"
-        self.event(printer, "intrusion", "alarm", text, {"reason": reason})
+        self.rare_event(printer, "intrusion", "alarm", text)
 
     def watch_changed(self, printer: str, watch: str, reason: str) -> None:
         """Tell that a printer began or ceased to be watched."""

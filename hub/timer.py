@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 TICK_S = 1.0
 PRUNE_S = 3600.0
-REFUSAL_EVENT_S = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +27,6 @@ class Timer:
         self._thread = threading.Thread(target=self._run, name="timer", daemon=True)
         self._pruned = float("-inf")
         self._seen_changes = hub.database.foreign_changes()
-        self._refusals: dict[tuple[str, str], float] = {}
 
     def start(self) -> None:
         """Begin to tick."""
@@ -39,19 +37,6 @@ class Timer:
         self._stopping.set()
         self._thread.join(timeout=10)
         self._hub.history.flush()
-
-    def note_refusal(self, printer: str, reason: str) -> None:
-        """Tell, at most once a minute and reason, that messages in a printer's name did not verify."""
-        now = time.monotonic()
-        if now - self._refusals.get((printer, reason), float("-inf")) < REFUSAL_EVENT_S:
-            return
-        self._refusals[printer, reason] = now
-        if reason == "cloned":
-            text = "two agents speak with its credential, or its messages are replayed: enrol the right one again"
-            self._hub.outcomes.event(printer, "cloned", "alarm", text)
-            return
-        text = f"messages in its agent's name were refused ({reason}): somebody else, or an agent with old credentials"
-        self._hub.outcomes.event(printer, "refused", "warning", text)
 
     def _run(self) -> None:
         while not self._stopping.wait(TICK_S):

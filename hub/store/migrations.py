@@ -81,3 +81,18 @@ def m004_audit(db: Database) -> None:
         "CREATE TABLE audit (id INTEGER PRIMARY KEY, t REAL NOT NULL, actor TEXT NOT NULL, session TEXT NOT NULL,"
         " action TEXT NOT NULL, object TEXT NOT NULL, detail TEXT NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL)"
     )
+
+
+@migrations()
+def m006_sharing(db: Database) -> None:
+    """Read-only links to one printer, and API tokens of people."""
+    db.execute(
+        "CREATE TABLE share_links (id TEXT PRIMARY KEY, token_hash TEXT NOT NULL UNIQUE, label TEXT NOT NULL,"
+        " printer TEXT NOT NULL REFERENCES printers(id) ON DELETE CASCADE, person TEXT NOT NULL,"
+        " created REAL NOT NULL, expires REAL NOT NULL)"
+    )
+    db.execute(
+        "CREATE TABLE api_tokens (id TEXT PRIMARY KEY, token_hash TEXT NOT NULL UNIQUE, label TEXT NOT NULL,"
+        " person TEXT NOT NULL REFERENCES people(name) ON DELETE CASCADE, scope TEXT NOT NULL,"
+        " created REAL NOT NULL, expires REAL NOT NULL)"
+    )

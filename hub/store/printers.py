@@ -120,6 +120,11 @@ class Printers:
         rows = self._db.rows("SELECT printer, right FROM grants WHERE person = ?", person)
         return {row["printer"]: Right(row["right"]) for row in rows}
 
+    def rights_on(self, printer: str) -> dict[str, Right]:
+        """Everybody's right on one printer."""
+        rows = self._db.rows("SELECT person, right FROM grants WHERE printer = ? ORDER BY person", printer)
+        return {row["person"]: Right(row["right"]) for row in rows}
+
     def grant(self, printer: str, person: str, right: Right | None) -> None:
         """Give, change or (with None) take a right."""
         with self._db.write() as db:
