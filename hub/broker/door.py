@@ -164,9 +164,7 @@ class Door:
         return connection
 
     async def _login(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Connection:
-        first, body = await read_packet(reader, self.core.limits.connect_bytes)
-        if packets.packet_type(first) is not packets.Type.CONNECT:
-            raise Malformed("the first packet is no CONNECT")
+        _, body = await read_packet(reader, self.core.limits.connect_bytes, packets.Type.CONNECT)
         login = packets.read_connect(body)
         if login.level != 4:
             raise Refused(Refusal.PROTOCOL, "protocol_refused", "", f"MQTT level {login.level}")

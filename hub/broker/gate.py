@@ -22,9 +22,14 @@ _FAIR = 16
 _PINGRESP = packets.packet(Type.PINGRESP << 4, b"")
 
 
-async def read_packet(reader: asyncio.StreamReader, limit: int) -> tuple[int, bytes]:
-    """One whole packet as (first byte, body); its size is judged before its body is read."""
+async def read_packet(
+    reader: asyncio.StreamReader, limit: int, only: Type | None = None
+) -> tuple[int, bytes]:
+    """One whole packet as (first byte, body); its type (perhaps only one will do) and size are judged first."""
     first = (await reader.readexactly(1))[0]
+    kind = packets.packet_type(first)
+    if only is not None and kind is not only:
+        raise Malformed(f"{kind.name} where {only.name} belongs")
     length = 0
     for place in range(4):
         byte = (await reader.readexactly(1))[0]

@@ -5,6 +5,9 @@ Each test first or last shows that legitimate traffic flows, so that silence is 
 
 from __future__ import annotations
 
+import itertools
+from pathlib import Path
+
 import pytest
 
 from agent import topics
@@ -203,12 +206,12 @@ JUNK = (
 )
 
 
-@pytest.mark.parametrize("junk", JUNK)
-def test_p12_junk_before_login_is_closed(broker, hub, agent, junk):
-    with Probe(broker.endpoint, PATIENCE) as probe:
-        probe.send(junk)
-        if broker.name == "embedded":
-            probe.wait_gone()
+def test_p12_junk_before_login_is_closed(broker, hub, agent):
+    for junk in JUNK:
+        with Probe(broker.endpoint, PATIENCE) as probe:
+            probe.send(junk)
+            if broker.name == "embedded":
+                probe.wait_gone()
     assert_served(hub, agent)
 
 
@@ -239,6 +242,29 @@ def test_p13_one_packet_is_bounded(broker, hub, agent):
     assert_served(hub, agent)
 
 
+def test_p14_a_stalled_reader_costs_bounded_memory(broker, hub, agent):
+    """60 MB of frames, of which a reader that has stopped reading may hold the newest few."""
+    broker.add(Principal(Kind.INTEGRATION, "ha", {PRINTER: Right.VIEW}))
+    frame = topics.frame(PRINTER, "main")
+    hub.unsubscribe(f"{ROOT}/+/up/frame/+")
+    with enter(broker.endpoint, "i-ha") as stalled:
+        stalled.subscribe(frame, qos=0)
+        before = memory_of(broker)
+        for _ in range(600):
+            agent.publish(frame, bytes(100_000), qos=0)
+        agent.ping()
+        assert memory_of(broker) - before < 25_000_000
+    assert_served(hub, agent)
+
+
+def memory_of(broker) -> int:
+    """Bytes held for readers (the embedded broker shares this process) or by the whole Mosquitto."""
+    if broker.name == "embedded":
+        return sum(each.waiting for each in broker.broker._door.connections.values())
+    status = Path(f"/proc/{broker.process.process.pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) * 1024
+
+
 def test_p15_failed_logins_leave_nothing_behind(broker, hub, agent):
     for place in range(200):
         assert refused(broker.endpoint, f"user{place}", "wrong", f"id{place}")
@@ -263,26 +289,30 @@ def test_p17_a_second_login_on_one_connection_ends_it(broker, hub, agent):
     assert_served(hub, agent)
 
 
-@pytest.mark.parametrize("sent", [0, 1])
-@pytest.mark.parametrize("asked", [0, 1, 2])
-def test_p18_a_message_arrives_at_the_lower_of_both_qualities(broker, agent, sent, asked):
+def test_p18_a_message_arrives_at_the_lower_of_both_qualities(broker, agent):
     broker.add(Principal(Kind.INTEGRATION, "ha", {PRINTER: Right.VIEW}))
-    with enter(broker.endpoint, "i-ha") as viewer:
-        assert viewer.subscribe(topics.state(PRINTER), qos=asked)[0] <= asked
-        agent.publish(topics.state(PRINTER), b"live", sent, retain=True)
-        assert viewer.message().qos == min(sent, asked)
-        viewer.unsubscribe(topics.state(PRINTER))
-        viewer.subscribe(topics.state(PRINTER), qos=asked)
-        replayed = viewer.message()
-        assert (replayed.qos, replayed.retain) == (min(sent, asked), True)
+    for sent, asked in itertools.product((0, 1), (0, 1, 2)):
+        with enter(broker.endpoint, "i-ha") as viewer:
+            assert viewer.subscribe(topics.ack(PRINTER), topics.state(PRINTER), qos=asked)[0] in (
+                asked,
+                DENIED,
+            )
+            viewer.messages()
+            agent.publish(topics.state(PRINTER), b"live", sent, retain=True)
+            assert viewer.message().qos == min(sent, asked)
+            viewer.unsubscribe(topics.state(PRINTER))
+            viewer.subscribe(topics.state(PRINTER), qos=asked)
+            replayed = viewer.message()
+            assert (replayed.qos, replayed.retain) == (min(sent, asked), True)
 
 
-@pytest.mark.parametrize(
-    "name", ["+", "#", "$SYS", "a/b", f"{PRINTER}/up", "a\0b", "", "*", "é", " hub", "hub "]
-)
-def test_p20_odd_user_names_are_refused(broker, hub, agent, name):
-    assert refused(broker.endpoint, name, token(name), "odd")
-    assert refused(broker.endpoint, name, token("hub"), "odd")
+ODD_NAMES = ("+", "#", "$SYS", "a/b", f"{PRINTER}/up", "a\0b", "", "*", "\u00e9", " hub", "hub ")
+
+
+def test_p20_odd_user_names_are_refused(broker, hub, agent):
+    for name in ODD_NAMES:
+        assert refused(broker.endpoint, name, token(name), "odd"), name
+        assert refused(broker.endpoint, name, token("hub"), "odd"), name
     assert_served(hub, agent)
 
 
