@@ -160,7 +160,7 @@ class Demo:
         self._refused_by_viewer(hub, card)
         order = _order(hub, card.id, bytes.fromhex(credential.key))
         self._refused_by_broker(hub, card, credential, order)
-        self._refused_by_agent(hub, card, order)
+        self._refused_by_agent(hub, order)
         if hub.view(OWNER).printer(card.id).phase != "paused":
             raise DemoError("the printer is not paused any more")
 
@@ -210,13 +210,25 @@ class Demo:
             raise DemoError("the stranger's command passed the broker")
         self._say("REFUSED by the broker: mallory's command never left it")
 
-    def _refused_by_agent(self, hub: Hub, card: PrinterCard, order: Message) -> None:
+    def _refused_by_agent(self, hub: Hub, order: Message) -> None:
         """The same command once more, carried past every rule of the broker, as if all of them had failed."""
         strange = self._count("intrusion")
         hub.session.publish(order)
         self._until(lambda: self._count("intrusion") > strange, "the agent did not refuse")
         self._say(
             "REFUSED by the agent: carried past the broker, the command has no seal of its printer's key"
+        )
+
+    # Small things
+
+    def _settings(self, folder: Path) -> HubSettings:
+        return HubSettings(
+            hub=HubSection(
+                data=folder / "data", names=("127.0.0.1",), enrolment_host="127.0.0.1", enrolment_port=0
+            ),
+            web=WebSection(port=self._options.port),
+            detection=DetectionSection(model=self._options.model),
+            pace=PaceSettings(quiet_s=1.0, viewed_s=0.5, suspect_s=0.25),
         )
 
     def _settings_of_agent(self, home: Path) -> Path:
