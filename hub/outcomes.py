@@ -88,7 +88,11 @@ class Outcomes:
             self.event(printer, kind, level, text)
 
     def message_refused(self, printer: str, reason: str) -> None:
-        """A message in the name of a printer's agent did not verify."""
+        """A message in the name of a printer's agent did not verify, or two agents take turns ("cloned")."""
+        if reason == "cloned":
+            text = "two agents speak with its credential, or its messages are replayed: enrol the right one again"
+            self.rare_event(printer, "cloned", "alarm", text)
+            return
         text = f"messages in its agent's name were refused ({reason}): somebody else, or an agent with old credentials"
         self.rare_event(printer, "refused", "warning", text)
 
@@ -100,7 +104,7 @@ class Outcomes:
         """Something came to the agent's command topic that this hub did not send there just now; it was refused."""
         if reason in REFUSALS:
             text = f"its agent refused a copy of an earlier command ({reason}): it was held up, or somebody recorded it"
-            self.event(printer, "stale_command", "warning", text, {"reason": reason})
+            self.rare_event(printer, "stale_command", "warning", text)
             return
         text = f"its agent refused a command that this hub did not sign ({reason}): somebody is on its command topic"
         self.rare_event(printer, "intrusion", "alarm", text)
