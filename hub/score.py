@@ -53,10 +53,13 @@ def update(
     """The evidence after one more frame.
 
     `score` is the calibrated probability that the picture shows a failure; None or NaN (hidden, dark, blurred) is no
-    evidence either way. A frame not newer than the last one changes nothing. `baseline` is the score this camera
-    gives to prints that end well; only what rises above it (and above one half) speaks for a failure.
+    evidence either way. A frame not newer than the last one, or without a time, changes nothing. `baseline` is the
+    score this camera gives to prints that end well; only what rises above it (and above one half) speaks for a
+    failure.
     """
-    if score is None or math.isnan(score) or (evidence.t is not None and t <= evidence.t):
+    if score is None or math.isnan(score) or not math.isfinite(t):
+        return evidence
+    if evidence.t is not None and t <= evidence.t:
         return evidence
     gap = settings.settle_s if evidence.t is None else t - evidence.t
     faded = evidence.total * 0.5 ** (max(0.0, gap - settings.stale_s) / settings.half_life_s)
