@@ -93,6 +93,11 @@ class People:
             db.execute("UPDATE people SET password_hash = ? WHERE name = ?", [stored, name])
             db.execute("DELETE FROM sessions WHERE person = ?", [name])
 
+    def has_password(self, name: str) -> bool:
+        """Whether a password opens this account, and not only a sign-in link."""
+        row = self._db.row("SELECT password_hash FROM people WHERE name = ? AND disabled = 0", name)
+        return bool(row and row["password_hash"])
+
     def check_password(self, name: str, password: str) -> Person | None:
         """The person if the password is right. Takes as long for a name that does not exist."""
         row = self._db.row("SELECT password_hash FROM people WHERE name = ? AND disabled = 0", name)
@@ -129,6 +134,11 @@ class People:
         """End a session; an unknown token is no error."""
         with self._db.write() as db:
             db.execute("DELETE FROM sessions WHERE token_hash = ?", [digest(secret)])
+
+    def close_sessions(self, name: str) -> None:
+        """End every session of a person."""
+        with self._db.write() as db:
+            db.execute("DELETE FROM sessions WHERE person = ?", [name])
 
     def mint_link(self, name: str, now: float, lifetime: float = LINK_S) -> str:
         """A token that signs `name` in once."""

@@ -1,0 +1,176 @@
+"""The pages: every printer, one printer, its settings, adding one."""
+
+from __future__ import annotations
+
+import io
+
+import segno
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+
+from hub.access import Right
+from hub.enrolment import Invitation
+from hub.views import NotAllowed, PrinterCard
+from web import forms
+from web.site import own_view, site
+from web.states import dashboard as dashboard_state
+from web.states import picture_size, printer_state
+
+blueprint = Blueprint("pages", __name__)
+
+_ASKED = {
+    "pause": "Pause requested. It is done when the printer confirms it, see Commands below.",
+    "resume": "Resume requested. It is done when the printer confirms it, see Commands below.",
+    "cancel": "Cancel requested. It is done when the printer confirms it, see Commands below.",
+}
+
+
+@blueprint.get("/")
+def dashboard() -> ResponseReturnValue:
+    """All printers of whoever is signed in."""
+    return render_template("dashboard.html", **dashboard_state(own_view()))
+
+
+@blueprint.get("/p/<printer>")
+def printer(printer: str) -> ResponseReturnValue:
+    """One printer."""
+    view = own_view()
+    state = printer_state(view, printer, request.args)
+    return render_template("printer.html", **state, size=picture_size(view, printer, state["camera"]))
+
+
+@blueprint.post("/p/<printer>/order")
+def order(printer: str) -> ResponseReturnValue:
+    """Pause, resume, cancel. A cancel that was not confirmed asks first."""
+    view = own_view()
+    action = request.form.get("action", "")
+    if action == "dismiss":
+        view.dismiss(printer)
+        flash("Taken as a false alarm: what is seen now must grow before it counts again.")
+    elif action == "cancel" and request.form.get("confirmed") != "yes":
+        _controlled(printer)
+        return redirect(url_for(".cancel", printer=printer), 303)
+    else:
+        try:
+            view.order(printer, action)
+        except ValueError as error:
+            flash(f"Nothing was sent: {error}.", "alarm")
+        else:
+            flash(_ASKED[action])
+    return redirect(url_for(".printer", printer=printer), 303)
+
+
+@blueprint.get("/p/<printer>/cancel")
+def cancel(printer: str) -> ResponseReturnValue:
+    """Ask whether a print is really to be cancelled."""
+    return render_template("cancel.html", card=_controlled(printer))
+
+
+@blueprint.get("/p/<printer>/evidence/<int:picture>.jpg")
+def evidence(printer: str, picture: int) -> ResponseReturnValue:
+    """A stored picture; it never changes."""
+    answer = Response(own_view().picture(printer, picture), mimetype="image/jpeg")
+    answer.headers["Cache-Control"] = "private, max-age=86400, immutable"
+    return answer
+
+
+@blueprint.get("/p/<printer>/settings")
+@blueprint.post("/p/<printer>/settings")
+def settings(printer: str) -> ResponseReturnValue:
+    """What the owner chose for a printer."""
+    view, card = own_view(), _owned(printer)
+    if request.method == "GET":
+        return _settings_page(card, forms.shown(card.settings), {})
+    changes, errors = forms.read(request.form)
+    if errors:
+        return _settings_page(card, request.form.to_dict(), errors)
+    view.save_settings(printer, changes)
+    flash("Saved. This holds from now on.")
+    return redirect(url_for(".settings", printer=printer), 303)
+
+
+@blueprint.post("/p/<printer>/rename")
+def rename(printer: str) -> ResponseReturnValue:
+    """Give a printer another name."""
+    card = _owned(printer)
+    try:
+        own_view().rename(printer, request.form.get("name", ""))
+    except ValueError as error:
+        return _settings_page(card, forms.shown(card.settings), {"name": _sentence(error)})
+    flash("Renamed.")
+    return redirect(url_for(".settings", printer=printer), 303)
+
+
+@blueprint.post("/p/<printer>/remove")
+def remove(printer: str) -> ResponseReturnValue:
+    """Remove a printer once its name was typed."""
+    card = _owned(printer)
+    if request.form.get("typed", "").strip() != card.name:
+        errors = {"typed": "This is not the name of the printer, so nothing was removed."}
+        return _settings_page(card, forms.shown(card.settings), errors)
+    own_view().remove(printer)
+    flash(f"{card.name} was removed with everything that belonged to it.")
+    return redirect(url_for(".dashboard"), 303)
+
+
+@blueprint.post("/p/<printer>/invite")
+def invite(printer: str) -> ResponseReturnValue:
+    """A fresh enrolment line for a printer."""
+    return _enrolment_page(_owned(printer), own_view().invite(printer))
+
+
+@blueprint.get("/printers/new")
+@blueprint.post("/printers/new")
+def add() -> ResponseReturnValue:
+    """Add a printer and show the line that enrols its agent, which is shown only once."""
+    if request.method == "GET":
+        return render_template("add.html", error="", name="")
+    name = request.form.get("name", "")
+    try:
+        card, invitation = own_view().add_printer(name)
+    except ValueError as error:
+        return render_template("add.html", error=_sentence(error), name=name), 422
+    return _enrolment_page(card, invitation)
+
+
+def _owned(printer: str) -> PrinterCard:
+    """A printer of which this person is an owner; raises NotFound, NotAllowed."""
+    return _with_right(printer, Right.OWN)
+
+
+def _controlled(printer: str) -> PrinterCard:
+    """A printer that this person may control; raises NotFound, NotAllowed."""
+    return _with_right(printer, Right.CONTROL)
+
+
+def _with_right(printer: str, right: Right) -> PrinterCard:
+    card = own_view().printer(printer)
+    if card.right < right:
+        raise NotAllowed
+    return card
+
+
+def _settings_page(card: PrinterCard, values: dict[str, str], errors: dict[str, str]) -> ResponseReturnValue:
+    page = render_template("settings.html", card=card, sections=forms.SECTIONS, values=values, errors=errors)
+    return page, 422 if errors else 200
+
+
+def _enrolment_page(card: PrinterCard, invitation: Invitation) -> ResponseReturnValue:
+    return render_template(
+        "enrol.html", card=card, invitation=invitation, code=_code(invitation.line), now=site().clock()
+    )
+
+
+def _code(text: str) -> Markup:
+    """A QR code as SVG, dark on light whatever the page's colours are."""
+    out = io.BytesIO()
+    segno.make(text, error="m", micro=False).save(
+        out, kind="svg", xmldecl=False, svgns=False, omitsize=True, border=2, svgclass="qr", lineclass=None
+    )
+    return Markup(out.getvalue().decode())  # noqa: S704 - written by segno from modules, not from the text
+
+
+def _sentence(error: ValueError) -> str:
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:]}."

@@ -1,0 +1,52 @@
+"""What the viewer is given: people, a view for each of them, and the hub's health. Nothing else reaches the pages."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import abort, current_app, g
+
+from hub.store.people import People, Session
+from hub.views import UserView
+
+EXTENSION = "printwarden"
+
+
+@dataclass(frozen=True)
+class Site:
+    """The viewer's only way to the hub.
+
+    `view` gives the hub through the eyes of one person (name, session id). `secret_key` signs cookies and forms.
+    `secure_cookies` once people come by HTTPS. At most `waiters` requests wait for a new picture at once; with half
+    of the server's threads the other half always answers.
+    """
+
+    people: People
+    view: Callable[[str, str], UserView]
+    health: Callable[[], dict[str, object]]
+    secret_key: bytes
+    secure_cookies: bool = False
+    waiters: int = 8
+    clock: Callable[[], float] = time.time
+
+
+def site() -> Site:
+    """The site of the running application."""
+    found: Site = current_app.extensions[EXTENSION]
+    return found
+
+
+def signed_in() -> Session | None:
+    """The session of this request."""
+    session: Session | None = g.get("session")
+    return session
+
+
+def own_view() -> UserView:
+    """The hub through the eyes of whoever asks; refuses when nobody is signed in."""
+    session = signed_in()
+    if session is None:
+        abort(401)
+    return site().view(session.person.name, session.id)
