@@ -15,7 +15,8 @@ from flask_wtf.csrf import CSRFProtect
 
 from agent.protocol import ACTIONS
 from hub.store.people import SESSION_S
-from web import api, auth, guard, live, pages, words
+from web import auth, guard, live, pages, words
+from web.api import blueprint as api
 from web.site import EXTENSION, Site, signed_in
 
 __all__ = ["Site", "create_app"]
@@ -44,7 +45,7 @@ def create_app(site: Site) -> Flask:
     live.install(app, site.waiters)
     CSRFProtect(app)
     guard.install(app)
-    for blueprint in (auth.blueprint, pages.blueprint, live.blueprint, api.blueprint):
+    for blueprint in (auth.blueprint, pages.blueprint, live.blueprint, api):
         app.register_blueprint(blueprint)
     app.jinja_env.globals.update(words=words, signed_in=signed_in, asset=_asset(app), actions=ACTIONS)
     return app
