@@ -1,4 +1,4 @@
-"""The command line's detector: score pictures, evaluate a labelled set."""
+"""The command line's detector: score pictures, evaluate a labelled set, replay a recording."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hub import evaluation
+from agent.settings import build, read_toml
+from hub import evaluation, replay, replay_page
+from hub.policy import PrinterSettings
+from hub.recordings import shots
 from hub.settings import load
 from hub.vision import Detector, read_model, shipped_model
 
 
 def add_commands(commands: Any) -> None:
-    """Add `score` and `evaluate` to the command line."""
+    """Add `score`, `evaluate` and `replay` to the command line."""
     score = commands.add_parser("score", help="score pictures or folders of pictures")
     score.add_argument("path", type=Path, nargs="+")
     score.add_argument("--json", type=Path, help="write the scores there too")
@@ -24,6 +27,25 @@ def add_commands(commands: Any) -> None:
     measure.add_argument("--json", type=Path, help="write the figures there")
     measure.add_argument("--report", type=Path, help="write a report with plots into this folder")
     measure.set_defaults(run=_evaluate)
+    again = commands.add_parser(
+        "replay", help="when would a recorded print have been warned about and paused?"
+    )
+    again.add_argument("path", type=Path, help="a video, an MJPEG file or a folder of JPEGs")
+    again.add_argument(
+        "--settings", type=Path, metavar="FILE", help="the printer's settings as TOML (defaults)"
+    )
+    again.add_argument(
+        "--interval",
+        type=float,
+        default=10.0,
+        metavar="S",
+        help="seconds of the print between two pictures (%(default)s)",
+    )
+    again.add_argument("--json", type=Path, metavar="FILE", help="write every judged picture there")
+    again.add_argument(
+        "--page", type=Path, metavar="FILE", help="write a page with the curve and the deciding pictures"
+    )
+    again.set_defaults(run=_replay)
 
 
 def detector(options: argparse.Namespace) -> Detector:
@@ -34,6 +56,23 @@ def detector(options: argparse.Namespace) -> Detector:
     )
     chosen.start()
     return chosen
+
+
+def _replay(options: argparse.Namespace) -> int:
+    chosen = PrinterSettings()
+    if options.settings:
+        chosen = build(PrinterSettings, read_toml(options.settings), str(options.settings))
+    eye = detector(options)
+    done = replay.replay(
+        shots(options.path, options.interval), eye, eye.model.warn, chosen, load(options.config).pace
+    )
+    print(replay.as_text(done, options.path.name))
+    if options.json:
+        options.json.write_text(json.dumps(replay.as_data(done), indent=2), encoding="utf-8")
+    if options.page:
+        options.page.write_text(replay_page.page(done, options.path.name), encoding="utf-8")
+        print(f"page: {options.page}")
+    return 0
 
 
 def _score(options: argparse.Namespace) -> int:

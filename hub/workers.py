@@ -24,6 +24,12 @@ class Detects(Protocol):
     def detect(self, jpeg: bytes) -> Detection: ...
 
 
+def scored(printer: str, frame: Frame, received: float, found: Detection, region_at: float) -> Scored:
+    """What the judge gets to know of a detected frame; a dark one says nothing."""
+    score = None if found.dark else found.score
+    return Scored(printer, frame, received, score, tuple(regions(found.heat, region_at)))
+
+
 class Workers:
     """`count` threads that share one detector. `counts` holds frames scored, broken and failed."""
 
@@ -69,10 +75,9 @@ class Workers:
             return
         self.last_ms = (time.perf_counter() - began) * 1000
         self.counts["scored"] += 1
-        score = None if found.dark else found.score
-        boxes = tuple(regions(found.heat, self._region_at))
-        self._note(arrival.printer, frame, score=score, boxes=boxes, dark=found.dark)
-        self._judge.frame(Scored(arrival.printer, frame, arrival.received, score, boxes))
+        each = scored(arrival.printer, frame, arrival.received, found, self._region_at)
+        self._note(arrival.printer, frame, score=each.score, boxes=each.regions, dark=found.dark)
+        self._judge.frame(each)
 
     def _note(
         self,
