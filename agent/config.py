@@ -63,7 +63,7 @@ class PrinterConfig:
 class AgentConfig:
     """The whole settings file."""
 
-    printer: tuple[PrinterConfig, ...]
+    printer: tuple[PrinterConfig, ...] = ()
 
 
 def load(path: Path) -> AgentConfig:
