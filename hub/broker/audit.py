@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -13,6 +14,7 @@ log = logging.getLogger(__name__)
 #: Called with an event ("login_refused", "publish_denied", ...), the user name it concerns and details in words.
 Audit = Callable[[str, str, str], None]
 
+_PATIENCE = 10.0
 _WAITING = 256
 _REMEMBERED = 1024
 
@@ -34,9 +36,10 @@ class AuditRelay:
         self._thread.start()
 
     def stop(self) -> None:
-        """Pass on what waits, then end."""
-        self._queue.put(None)
-        self._thread.join(10)
+        """Pass on what waits, then end; a hook that hangs is left behind after a while."""
+        with contextlib.suppress(queue.Full):
+            self._queue.put(None, timeout=_PATIENCE)
+        self._thread.join(_PATIENCE)
 
     def tell(self, event: str, username: str, detail: str) -> None:
         """Pass an event on soon; never blocks, and drops what comes too often."""
