@@ -52,6 +52,10 @@ def _parser() -> argparse.ArgumentParser:
     enrol.set_defaults(run=_enrol)
     checking = commands.add_parser("check", help="try camera, printer and broker and say what to mend")
     checking.set_defaults(run=lambda options: check(load(options.home / "agent.toml")))
+    rotating = commands.add_parser(
+        "rotate", help="exchange every credential for a fresh one; then restart the agent"
+    )
+    rotating.set_defaults(run=_rotate)
     running = commands.add_parser("run", help="watch until stopped")
     running.set_defaults(run=_run)
     return parser
@@ -68,6 +72,15 @@ def _enrol(options: argparse.Namespace) -> int:
         settings.write_text(TEMPLATE.format(credential=path.name), encoding="utf-8")
         print(f"now say which printer and camera this is: {settings}")
     print("then: printwarden-agent check && printwarden-agent run")
+    return 0
+
+
+def _rotate(options: argparse.Namespace) -> int:
+    for each in load(options.home / "agent.toml").printer:
+        fresh = enrolment.rotate(enrolment.load(each.credential), time.time())
+        enrolment.save(fresh, each.credential)
+        print(f"{fresh.name}: new credential in {each.credential}")
+    print("restart the agent; until then it goes on with the old ones")
     return 0
 
 

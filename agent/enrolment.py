@@ -14,6 +14,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from agent.endpoint import Endpoint
+from agent.seal import derive, seal_json
+
 SCHEME = "printwarden://"
 _TIMEOUT_S = 15
 _MAX_ANSWER = 64 * 1024
@@ -43,12 +46,17 @@ class Ticket:
 
 @dataclass(frozen=True)
 class Credential:
-    """What an agent keeps about one printer. `ca` is the hub's authority (PEM), `key` is hexadecimal."""
+    """What an agent keeps about one printer.
+
+    `port` is the broker's, `enrolment_port` the one where the credential is rotated; `ca` is the hub's authority
+    (PEM), `key` is hexadecimal.
+    """
 
     printer: str
     name: str
     host: str
     port: int
+    enrolment_port: int
     token: str
     key: str
     ca: str
@@ -72,21 +80,32 @@ def redeem(ticket: Ticket) -> Credential:
     context.verify_mode = (
         ssl.CERT_NONE
     )  # the fingerprint in the ticket is the check, done before a byte is sent
-    connection = http.client.HTTPSConnection(
-        ticket.host.strip("[]"), ticket.port, timeout=_TIMEOUT_S, context=context
-    )
+    host = ticket.host.strip("[]")
+    connection = http.client.HTTPSConnection(host, ticket.port, timeout=_TIMEOUT_S, context=context)
     try:
         connection.connect()
         _check_fingerprint(connection.sock, ticket.fingerprint)
-        body = json.dumps({"id": ticket.identity, "secret": ticket.secret})
-        connection.request("POST", "/enrol", body, {"Content-Type": "application/json"})
-        with connection.getresponse() as answer:
-            text = answer.read(_MAX_ANSWER)
+        return _exchange(connection, "/enrol", {"id": ticket.identity, "secret": ticket.secret})
     except (OSError, http.client.HTTPException) as error:
         raise EnrolmentError(f"no answer from {ticket.host}:{ticket.port}: {error}") from error
     finally:
         connection.close()
-    return _credential(ticket, answer.status, text)
+
+
+def rotate(credential: Credential, now: float) -> Credential:
+    """A fresh token and key for an enrolled agent; the old ones work until the new ones are used. Raises EnrolmentError."""
+    endpoint = Endpoint(credential.host, credential.enrolment_port, credential.ca)
+    key = derive(bytes.fromhex(credential.key), "rotate")
+    sealed = seal_json(key, f"rotate/{credential.printer}", {"v": 1, "time": int(now)})
+    connection = http.client.HTTPSConnection(
+        endpoint.host, endpoint.port, timeout=_TIMEOUT_S, context=endpoint.tls()
+    )
+    try:
+        return _exchange(connection, "/rotate", {"printer": credential.printer, "sealed": sealed.decode()})
+    except (OSError, http.client.HTTPException) as error:
+        raise EnrolmentError(f"no answer from {endpoint.host}:{endpoint.port}: {error}") from error
+    finally:
+        connection.close()
 
 
 def save(credential: Credential, path: Path) -> None:
@@ -116,7 +135,7 @@ def load(path: Path) -> Credential:
 def _checked(data: Any) -> Credential:
     """The credential in a table; raises ValueError, KeyError or TypeError naming what is wrong."""
     for each in fields(Credential):
-        wanted = int if each.name == "port" else str
+        wanted = int if each.name in ("port", "enrolment_port") else str
         if type(data[each.name]) is not wanted:
             raise TypeError(f"{each.name} must be {wanted.__name__}")
     if len(bytes.fromhex(data["key"])) != 32:
@@ -134,11 +153,15 @@ def _check_fingerprint(connection: Any, expected: str) -> None:
         )
 
 
-def _credential(ticket: Ticket, status: int, text: bytes) -> Credential:
+def _exchange(connection: http.client.HTTPSConnection, path: str, body: dict[str, str]) -> Credential:
+    """Post a request and read the credential in its answer."""
+    connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+    with connection.getresponse() as answer:
+        status, text = answer.status, answer.read(_MAX_ANSWER)
     try:
-        answer = json.loads(text)
+        data = json.loads(text)
         if status != 200:
-            raise EnrolmentError(f"the hub refused: {answer['error']}")
-        return _checked({**answer, "host": answer["host"] or ticket.host.strip("[]")})
+            raise EnrolmentError(f"the hub refused: {data['error']}")
+        return _checked({**data, "host": data["host"] or connection.host})
     except (ValueError, KeyError, TypeError) as error:
         raise EnrolmentError(f"the hub's answer (status {status}) makes no sense") from error

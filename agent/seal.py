@@ -17,7 +17,7 @@ MAX_JSON = 16 * 1024
 MAX_FRAME = 1_000_000
 
 #: One derived key for each direction and purpose: a detection worker may hold frame keys and never a command key.
-PURPOSES = ("frame", "state", "status", "ack", "command", "want", "intent")
+PURPOSES = ("frame", "state", "status", "ack", "command", "want", "intent", "rotate")
 
 _SOI = b"\xff\xd8"
 _COMMENT = b"\xff\xfe"

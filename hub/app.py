@@ -174,6 +174,7 @@ class Hub:
             self.desk.acknowledged,
             self.outcomes.message_refused,
             self.intents.receive,
+            self.registrar.promote,
         )
         self.outcomes.desk, self.outcomes.judge = self.desk, self.judge
         registrar = self.registrar
@@ -195,7 +196,13 @@ class Hub:
         self.registrar.changed = self.isolation.soon
         context = self.certificates.server_context()
         self.enrolment_server = EnrolmentServer(
-            section.enrolment_host, section.enrolment_port, context, self.registrar.redeem
+            section.enrolment_host,
+            section.enrolment_port,
+            context,
+            {
+                "/enrol": (("id", "secret"), self.registrar.redeem),
+                "/rotate": (("printer", "sealed"), self.registrar.rotate),
+            },
         )
         self._begin("enrolment", self.enrolment_server)
 

@@ -11,12 +11,14 @@ import secrets
 from dataclasses import dataclass
 
 from agent.enrolment import Ticket
+from agent.seal import ProtocolError, derive, open_json
 from hub.store.audit import Audit
 from hub.store.people import digest
-from hub.store.printers import Printers
+from hub.store.printers import PrinterRow, Printers
 
 LIFETIME_S = 15 * 60.0
 TRIES = 5
+ROTATE_WITHIN_S = 300.0
 
 
 class EnrolmentError(Exception):
@@ -75,3 +77,39 @@ class Enrolments:
         self._printers.save_enrolled(printer.id, key, now)
         self._audit.add(now, enrolment.person, "enrolled", printer.id)
         return Issued(printer=printer.id, name=printer.name, token=token, key=key)
+
+    def rotate(self, printer: str, sealed: bytes, now: float) -> Issued:
+        """A fresh token and key for an agent that proves its present key; raises EnrolmentError.
+
+        The old token and key go on working until the new ones are used.
+        """
+        row = self._printers.get(printer)
+        try:
+            self._prove(row, sealed, now)
+        except ProtocolError as error:
+            self._audit.add(now, "agent", "rotate_refused", printer[:64], str(error))
+            raise EnrolmentError(
+                "the request is not of this printer's agent, or its clock is wrong"
+            ) from error
+        assert row is not None
+        key = secrets.token_bytes(32)
+        self._printers.save_next_key(row.id, key)
+        token = self._printers.add_credential(row.id, "agent", now, owner=row.owner)
+        self._audit.add(now, "agent", "rotated", row.id)
+        return Issued(printer=row.id, name=row.name, token=token, key=key)
+
+    def _prove(self, row: PrinterRow | None, sealed: bytes, now: float) -> None:
+        """Raises ProtocolError unless the request was sealed just now with a key that the agent was given."""
+        if row is None:
+            raise ProtocolError("unknown", "no such printer")
+        topic = f"rotate/{row.id}"
+        try:
+            request = open_json(derive(row.key, "rotate"), topic, sealed)
+        except ProtocolError:
+            if row.next_key is None:
+                raise
+            request = open_json(derive(row.next_key, "rotate"), topic, sealed)
+            self._printers.promote_key(row.id)
+        asked = request.get("time")
+        if not isinstance(asked, int) or abs(now - asked) > ROTATE_WITHIN_S:
+            raise ProtocolError("late", f"asked at {asked!r:.40} by its clock")

@@ -7,7 +7,7 @@ import logging
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -19,15 +19,17 @@ MAX_AT_ONCE = 32
 
 log = logging.getLogger(__name__)
 
-#: Exchanges (identity, secret) for the answer to the agent; raises EnrolmentError.
-Redeem = Callable[[str, str, float], dict[str, Any]]
+#: Turns two texts of a request and the time into the answer to the agent; raises EnrolmentError.
+Exchange = Callable[[str, str, float], dict[str, Any]]
+#: Path to the names of the two texts and what is done with them.
+Routes = Mapping[str, tuple[tuple[str, str], Exchange]]
 
 
 class EnrolmentServer:
-    """HTTPS with exactly one route, `POST /enrol`."""
+    """HTTPS with a few routes, each a POST of two texts."""
 
-    def __init__(self, host: str, port: int, context: ssl.SSLContext, redeem: Redeem) -> None:
-        self._host, self._port, self._context, self._redeem = host, port, context, redeem
+    def __init__(self, host: str, port: int, context: ssl.SSLContext, routes: Routes) -> None:
+        self._host, self._port, self._context, self._routes = host, port, context, routes
         self._server: _Server | None = None
 
     @property
@@ -44,7 +46,7 @@ class EnrolmentServer:
             raise OSError(
                 f"enrolment listener {self._host}:{self._port}: {error.strerror or error}"
             ) from error
-        self._server.context, self._server.redeem = self._context, self._redeem
+        self._server.context, self._server.routes = self._context, self._routes
         threading.Thread(target=self._server.serve_forever, name="enrolment", daemon=True).start()
 
     def stop(self) -> None:
@@ -58,7 +60,7 @@ class EnrolmentServer:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     context: ssl.SSLContext
-    redeem: Redeem
+    routes: Routes
 
     def __init__(self, *arguments: Any) -> None:
         self._free = threading.BoundedSemaphore(MAX_AT_ONCE)
@@ -90,25 +92,33 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = TIMEOUT_S
 
     def do_POST(self) -> None:
-        """Redeem one enrolment."""
-        if self.path != "/enrol":
+        """Do the one exchange of this path."""
+        route = self.server.routes.get(self.path)
+        if route is None:
             self._answer(404, {"error": "no such page"})
             return
+        names, exchange = route
         try:
-            length = int(self.headers.get("Content-Length", ""))
-            if not 0 < length <= MAX_BODY:
-                raise ValueError
-            body = json.loads(self.rfile.read(length))
-            identity, secret = body["id"], body["secret"]
-            if not (isinstance(identity, str) and isinstance(secret, str)):
-                raise TypeError
+            first, second = self._texts(names)
         except (ValueError, KeyError, TypeError):
-            self._answer(400, {"error": 'the body must be {"id": "...", "secret": "..."}'})
+            self._answer(
+                400, {"error": f"the body must be a JSON object with the texts {' and '.join(names)}"}
+            )
             return
         try:
-            self._answer(200, self.server.redeem(identity, secret, time.time()))
+            self._answer(200, exchange(first, second, time.time()))
         except EnrolmentError as error:
             self._answer(403, {"error": str(error)})
+
+    def _texts(self, names: tuple[str, str]) -> list[str]:
+        length = int(self.headers.get("Content-Length", ""))
+        if not 0 < length <= MAX_BODY:
+            raise ValueError
+        body = json.loads(self.rfile.read(length))
+        texts = [body[name] for name in names]
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError
+        return texts
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         """Log like everything else."""

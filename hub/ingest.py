@@ -50,6 +50,7 @@ class _Known:
     """What is needed to believe one printer's agent."""
 
     key: bytes
+    next_key: bytes | None
     guard: UplinkGuard
     saved_boot: int
     turns: _Turns = field(default_factory=_Turns)
@@ -67,9 +68,11 @@ class Ingest:
         acknowledged: Callable[[str, Ack], None],
         refused: Callable[[str, str], None],
         intent: Callable[[Topic, bytes, bool], None],
+        promoted: Callable[[str], None],
     ) -> None:
         self._printers, self._live, self._slots = printers, live, slots
         self._acknowledged, self._refused, self._intent = acknowledged, refused, intent
+        self._promoted = promoted
         self._known: dict[str, _Known] = {}
 
     def start(self) -> None:
@@ -79,7 +82,9 @@ class Ingest:
 
     def trust(self, row: PrinterRow) -> None:
         """Believe this printer's key from now on, and no older boot than it last had."""
-        self._known[row.id] = _Known(row.key, UplinkGuard(row.boot), row.boot)
+        known = self._known.get(row.id)
+        guard = known.guard if known and known.key == row.key else UplinkGuard(row.boot)
+        self._known[row.id] = _Known(row.key, row.next_key, guard, row.boot)
 
     def forget(self, printer: str) -> None:
         """Believe nothing of a removed printer."""
@@ -108,7 +113,7 @@ class Ingest:
     def _receive_up(self, topic: Topic, known: _Known, payload: bytes, retained: bool) -> None:
         try:
             with known.lock:
-                reason = self._believe(topic, known, payload, retained)
+                reason = self._try_keys(topic, known, payload, retained)
                 cloned = known.turns.cloned(reason, time.monotonic())
             if cloned:
                 self._count_refusal(topic.printer, "cloned")
@@ -120,6 +125,23 @@ class Ingest:
         elif known.guard.boot > known.saved_boot:
             known.saved_boot = known.guard.boot
             self._printers.save_boot(topic.printer, known.saved_boot)
+
+    def _try_keys(self, topic: Topic, known: _Known, payload: bytes, retained: bool) -> str | None:
+        """As `_believe`; the first message sealed with a printer's next key ends its old one."""
+        try:
+            return self._believe(topic, known, payload, retained)
+        except ProtocolError as error:
+            if known.next_key is None or error.reason != "bad_signature":
+                raise
+        old, known.key = known.key, known.next_key
+        try:
+            reason = self._believe(topic, known, payload, retained)
+        except ProtocolError:
+            known.key = old
+            raise
+        known.next_key = None
+        self._promoted(topic.printer)
+        return reason
 
     def _believe(self, topic: Topic, known: _Known, payload: bytes, retained: bool) -> str | None:
         """Verify and use one message; returns why it was refused, if it was. Raises ProtocolError."""
@@ -171,7 +193,10 @@ class Ingest:
         reason = known.guard.refusal("status", status.boot, order, retained=retained)
         if reason is None:
             with self._live.lock:
-                self._live.printer(printer).online = status.online
+                live = self._live.printer(printer)
+                if live.online and not status.online:
+                    live.offline_since = time.monotonic()
+                live.online = status.online
         return reason
 
     def _count_refusal(self, printer: str, reason: str) -> None:

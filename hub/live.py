@@ -26,11 +26,12 @@ class CameraLive:
 class PrinterLive:
     """One printer as of now.
 
-    `watch` is "watched", "standing_down" (positively not printing) or "not_watched", told in `watch_reason`.
+    `offline_since` is when its agent last said goodbye, by itself or by its will. `watch` is "watched", "standing_down" (positively not printing) or "not_watched", told in `watch_reason`.
     `verdict` is ok, suspect, failing or unknown. `certainty` is the score over time, 0 to 1.
     """
 
     online: bool = False
+    offline_since: float = float("-inf")
     state: State | None = None
     state_received: float = 0.0
     cameras: dict[str, CameraLive] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hub.credentials import Credentials
-from hub.enrolment import Enrolments, Invitation
+from hub.enrolment import Enrolments, Invitation, Issued
 from hub.ingest import Ingest
 from hub.judge import Judge
 from hub.live import Live
@@ -79,19 +79,32 @@ class PrinterRegistrar:
 
     def redeem(self, identity: str, secret: str, now: float) -> dict[str, Any]:
         """Exchange an enrolment for the answer to the agent; raises EnrolmentError."""
-        issued = self._enrolments.redeem(identity, secret, now)
+        return self._admitted(self._enrolments.redeem(identity, secret, now))
+
+    def rotate(self, printer: str, sealed: str, now: float) -> dict[str, Any]:
+        """A fresh credential for an enrolled agent; raises EnrolmentError."""
+        return self._admitted(self._enrolments.rotate(printer, sealed.encode(), now))
+
+    def promote(self, printer: str) -> None:
+        """An agent used its new key: the old key and token end now."""
+        self._printers.promote_key(printer)
+        self._credentials.reload()
+
+    def _admitted(self, issued: Issued) -> dict[str, Any]:
+        """Let every part know a printer's new credential; returns the answer to its agent."""
         self._credentials.reload()
         row = self._printers.get(issued.printer)
         assert row is not None
         self.ingest.trust(row)
         self.pace.forget(row.id)
         self.changed()
-        broker = self.broker()
+        broker, door = self.broker(), self.door()
         return {
             "printer": issued.printer,
             "name": issued.name,
             "host": broker.host,
             "port": broker.port,
+            "enrolment_port": door.port,
             "token": issued.token,
             "key": issued.key.hex(),
             "ca": broker.ca,

@@ -9,6 +9,7 @@ from hub.policy import PrinterSettings
 WATCHED, STANDING_DOWN, NOT_WATCHED = "watched", "standing_down", "not_watched"
 AGENT_SILENT_S = 40.0
 FRAME_GRACE_S = 12.0
+RECONNECT_S = 6.0
 
 _FAULTS = {
     "offline": "cannot be reached",
@@ -24,7 +25,7 @@ def watch(live: PrinterLive, settings: PrinterSettings, *, interval: float, now:
     if not settings.watch:
         return STANDING_DOWN, "its owner switched watching off"
     state = live.state
-    if not live.online or state is None:
+    if state is None or (not live.online and now - live.offline_since > RECONNECT_S):
         return NOT_WATCHED, "its agent is not connected"
     silent = now - live.state_received
     if silent > AGENT_SILENT_S:

@@ -96,3 +96,9 @@ def m006_sharing(db: Database) -> None:
         " person TEXT NOT NULL REFERENCES people(name) ON DELETE CASCADE, scope TEXT NOT NULL,"
         " created REAL NOT NULL, expires REAL NOT NULL)"
     )
+
+
+@migrations()
+def m007_rotation(db: Database) -> None:
+    """The key a printer's agent was given and has not used yet."""
+    db.execute("ALTER TABLE printers ADD COLUMN next_key BLOB")

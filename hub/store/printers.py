@@ -15,7 +15,11 @@ from hub.store.people import digest, token
 
 @dataclass(frozen=True)
 class PrinterRow:
-    """One printer. `key` is the 32-byte end-to-end key, `settings` what its owner chose, `boot` the newest agent boot."""
+    """One printer.
+
+    `key` is the 32-byte end-to-end key, `next_key` one that its agent was given and has not used yet, `settings` what
+    its owner chose, `boot` the newest agent boot.
+    """
 
     id: str
     name: str
@@ -25,6 +29,7 @@ class PrinterRow:
     settings: Mapping[str, Any]
     boot: int
     enrolled: float | None
+    next_key: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -104,7 +109,25 @@ class Printers:
         """Give the printer a fresh key at the moment its agent is enrolled."""
         with self._db.write() as db:
             db.execute(
-                "UPDATE printers SET key = ?, enrolled = ?, boot = 0 WHERE id = ?", [key, now, printer]
+                "UPDATE printers SET key = ?, next_key = NULL, enrolled = ?, boot = 0 WHERE id = ?",
+                [key, now, printer],
+            )
+
+    def save_next_key(self, printer: str, key: bytes) -> None:
+        """Keep a key that the agent was given, until it uses it; credentials of an earlier, unused one are void."""
+        with self._db.write() as db:
+            oldest = "SELECT id FROM credentials WHERE username = ? ORDER BY created, rowid LIMIT 1"
+            db.execute(f"DELETE FROM credentials WHERE username = ? AND id != ({oldest})", [printer, printer])  # noqa: S608 - constant text
+            db.execute("UPDATE printers SET next_key = ? WHERE id = ?", [key, printer])
+
+    def promote_key(self, printer: str) -> None:
+        """The agent has used its next key: from now on it is the only one, and so is its token."""
+        with self._db.write() as db:
+            newest = "SELECT id FROM credentials WHERE username = ? ORDER BY created DESC, rowid DESC LIMIT 1"
+            db.execute(f"DELETE FROM credentials WHERE username = ? AND id != ({newest})", [printer, printer])  # noqa: S608 - constant text
+            db.execute(
+                "UPDATE printers SET key = next_key, next_key = NULL WHERE id = ? AND next_key NOT NULL",
+                [printer],
             )
 
     def remove(self, printer: str) -> None:
@@ -210,7 +233,14 @@ class Printers:
 
 def _printer(row: Any) -> PrinterRow:
     values = dict(row)
-    return PrinterRow(**{**values, "key": bytes(values["key"]), "settings": json.loads(values["settings"])})
+    return PrinterRow(
+        **{
+            **values,
+            "key": bytes(values["key"]),
+            "next_key": values["next_key"] and bytes(values["next_key"]),
+            "settings": json.loads(values["settings"]),
+        }
+    )
 
 
 def _credential(row: Any) -> CredentialRow:
