@@ -16,7 +16,7 @@ from agent import enrolment
 from agent.enrolment import Credential
 from agent.session import Message
 from hub.app import Hub
-from hub.broker.probe import Probe
+from hub.broker.probe import Gone, Probe
 from hub.broker.settings import BrokerSettings, PlainListener, TlsListener
 from hub.pace import PaceSettings
 from hub.settings import DetectionSection, HubSection, HubSettings, WebSection
@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 AGENT = (sys.executable, "-m", "agent")
 PATIENCE = 40.0
 #: A print is paused a frame or two after it begins to fail, so that tests need not wait for evidence to gather.
-HASTY = {"warn_at": 0.01, "act_at": 0.01, "act_hold_s": 0.0}
+HASTY = {"warn_at": 0.05, "act_at": 0.05, "act_hold_s": 0.0}
 PACE = PaceSettings(quiet_s=0.3, viewed_s=0.3, suspect_s=0.2)
 LOOPBACK = BrokerSettings(plain=PlainListener(port=0), tls=TlsListener(host="127.0.0.1", port=0))
 
@@ -139,6 +139,14 @@ class Rig:
         name = credential.printer
         assert probe.connect(name, credential.token, name if client_id is None else client_id) == 0
         return probe
+
+    def can_log_in(self, credential: Credential) -> bool:
+        """Whether the broker still lets an agent credential in."""
+        with Probe(self.hub.broker.endpoint("plain"), PATIENCE) as probe:
+            try:
+                return probe.connect(credential.printer, credential.token, credential.printer) == 0
+            except Gone:
+                return False
 
     def stop_agents(self) -> None:
         """End all agent processes."""
