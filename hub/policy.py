@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from agent.protocol import AFTER_PAUSE
+from agent.protocol import AFTER_PAUSE, NOT_PRINTING
 
 ALERT, PAUSE, CANCEL = "alert", "pause", "cancel"
 RETRY_S = 60.0
+MAX_ZONES, MAX_POINTS = 20, 50
+
+Zone = Sequence[Sequence[float]]
+#: Below the least threshold one frame could decide; a greater one than this the certainty never reaches.
+THRESHOLDS = (0.05, 0.9999)
 
 
 @dataclass(frozen=True)
 class PrinterSettings:
     """What the owner of a printer chose. Certainties are 0 to 1, times in seconds.
+
+    `zones` holds by camera the places that shall not count: polygons, or rectangles given by two corners, as points
+    (x, y) in shares of the picture.
 
     Raises ValueError naming the field when a value makes no sense.
     """
@@ -28,21 +36,22 @@ class PrinterSettings:
     vote: str = "any"
     dry_run: bool = False
     after: dict[str, float] = field(default_factory=dict)
+    zones: dict[str, tuple[Zone, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.action not in (ALERT, PAUSE, CANCEL):
-            raise ValueError(f"action: {self.action!r} is none of alert, pause, cancel")
-        if self.vote not in ("any", "all"):
-            raise ValueError(f"vote: {self.vote!r} is neither any nor all")
-        if not 0.0 < self.warn_at <= self.act_at < 1.0:
-            raise ValueError("warn_at and act_at: 0 < warn_at <= act_at < 1 must hold")
+        for name in ("watch", "dry_run"):
+            _demand(isinstance(getattr(self, name), bool), name, "must be true or false")
+        _demand(self.action in (ALERT, PAUSE, CANCEL), "action", "is none of alert, pause, cancel")
+        _demand(self.vote in ("any", "all"), "vote", "is neither any nor all")
+        for name in ("warn_at", "act_at"):
+            _check_number(name, getattr(self, name), *THRESHOLDS)
+        _demand(self.warn_at <= self.act_at, "act_at", "must not be below warn_at")
         for name in ("warn_hold_s", "act_hold_s", "grace_s"):
-            if not 0.0 <= getattr(self, name) <= 3600.0:
-                raise ValueError(f"{name}: must lie from 0 to 3600 seconds")
+            _check_number(name, getattr(self, name), 0.0, 3600.0)
+        _demand(isinstance(self.after, Mapping), "after", "must be a table")
         for name, value in self.after.items():
-            least, greatest = AFTER_PAUSE.get(name, (1.0, 0.0))
-            if not least <= value <= greatest:
-                raise ValueError(f"after.{name}: {value} is not allowed")
+            _demand(name in AFTER_PAUSE, f"after.{name}", "is no after-pause option")
+            _check_number(f"after.{name}", value, *AFTER_PAUSE[name])
 
 
 @dataclass(frozen=True)
@@ -84,11 +93,12 @@ def decide(
 ) -> tuple[Decision, Memory]:
     """The decision at time `t` (seconds) and what to remember.
 
-    A new job starts afresh; nothing is decided unless the printer says that it is printing. A threshold must hold
-    for its hold time. Each job is warned about once until the certainty has halved, and acted upon once until
-    `release` says that the owner resumed or that the action failed.
+    A new job starts afresh, also one with the name of the last one once the printer said that it is not printing.
+    Nothing is decided unless it says that it is printing. A threshold must hold for its hold time. Each job is warned
+    about once until the certainty has halved, and acted upon once until `release` says that the owner resumed or that
+    the action failed.
     """
-    if job != memory.job:
+    if job != memory.job or phase in NOT_PRINTING:
         memory = Memory(job=job, job_since=t)
     if not settings.watch or phase != "printing" or certainty is None:
         return NOTHING, replace(memory, warn_since=None, act_since=None)
@@ -120,6 +130,28 @@ def settings_from(data: Mapping[str, object]) -> PrinterSettings:
     """Settings from what the database holds; unknown names of older versions are dropped, bad values raise ValueError."""
     known = PrinterSettings.__dataclass_fields__
     return PrinterSettings(**{name: value for name, value in data.items() if name in known})  # type: ignore[arg-type]
+
+
+def _check_number(name: str, value: object, least: float, greatest: float) -> None:
+    fits = isinstance(value, (int, float)) and not isinstance(value, bool) and least <= value <= greatest
+    _demand(fits, name, f"must be a number from {least:g} to {greatest:g}")
+
+
+def _demand(holds: bool, name: str, otherwise: str) -> None:
+    if not holds:
+        raise ValueError(f"{name}: {otherwise}")
+
+
+def _check_zones(camera: str, zones: Sequence[Zone]) -> None:
+    try:
+        shaped = all(2 <= len(zone) <= MAX_POINTS for zone in zones) and len(zones) <= MAX_ZONES
+        placed = all(0.0 <= x <= 1.0 and 0.0 <= y <= 1.0 for zone in zones for x, y in zone)
+    except (TypeError, ValueError):
+        shaped = placed = False
+    if not shaped or not placed:
+        raise ValueError(
+            f"zones.{camera}: up to {MAX_ZONES} zones of 2 to {MAX_POINTS} points (x, y) from 0 to 1"
+        )
 
 
 def _held(settings: PrinterSettings, memory: Memory, certainty: float, t: float) -> Memory:
