@@ -7,7 +7,7 @@ printer that exists but is not theirs and one that does not exist give the same 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -89,7 +89,7 @@ class Registrar(Protocol):
 
 @dataclass(frozen=True)
 class Parts:
-    """What views are made from."""
+    """What views are made from. `looked_at` is told each printer whose live picture somebody asks for."""
 
     printers: Printers
     history: History
@@ -97,6 +97,7 @@ class Parts:
     live: Live
     desk: Desk
     registrar: Registrar
+    looked_at: Callable[[str], None] = lambda _printer: None
 
 
 class UserView:
@@ -123,6 +124,11 @@ class UserView:
         """The newest frame whose sequence number differs from `after`, waiting for one up to `timeout` seconds."""
         self._row(printer, Right.VIEW)
         return self._parts.live.newest_frame(printer, camera, after, timeout)
+
+    def look(self, printer: str) -> None:
+        """Tell the hub that this person watches the live picture now, so that more frames are asked for."""
+        self._row(printer, Right.VIEW)
+        self._parts.looked_at(printer)
 
     def scores(self, printer: str, since: float) -> list[ScoreRow]:
         """Scores since a Unix time, oldest first."""

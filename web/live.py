@@ -80,6 +80,8 @@ def frame(printer: str, camera: str) -> ResponseReturnValue:
     if not NAME.fullmatch(camera):
         abort(404)
     after = _after(request.args.get("after", ""))
+    if after:
+        view.look(printer)
     found = view.frame(printer, camera)
     if found is not None and found.seq == after:
         found = _wait(printer, camera, after)

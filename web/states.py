@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ from hub.access import Right
 from hub.store.history import EventRow, EvidenceRow
 from hub.views import CameraCard, PrinterCard, UserView
 from web import words
-from web.curve import SPANS, curve
+from web.curve import COLUMNS, SPANS, curve
 from web.site import site
 
 EVENTS, COMMANDS, PICTURES = 30, 10, 12
@@ -25,6 +26,7 @@ class Tile:
     camera: CameraCard | None
     watch: words.Told
     verdict: words.Told
+    judged: bool
     urgency: int
 
 
@@ -43,8 +45,12 @@ def printer_state(view: UserView, printer: str, wanted: Mapping[str, str]) -> di
     now = site().clock()
     span = wanted.get("span", "")
     span = span if span in SPANS else "30m"
+    length = SPANS[span][0]
+    end = (
+        math.ceil(now * COLUMNS / length) * length / COLUMNS
+    )  # in whole columns, so that a quiet page stays the same
     events = view.events(printer, EVENTS)
-    scores = view.scores(printer, now - SPANS[span][0])
+    scores = view.scores(printer, end - length)
     camera = chosen_camera(card, wanted.get("camera", "")) or _first(card)
     return {
         "tile": _tile(card),
@@ -53,7 +59,7 @@ def printer_state(view: UserView, printer: str, wanted: Mapping[str, str]) -> di
         "now": now,
         "span": span,
         "spans": SPANS,
-        "curve": curve(scores, events, card.settings, now, SPANS[span][0]),
+        "curve": curve(scores, events, card.settings, end, length),
         "events": events,
         "pictures_of": _by_event(view.evidence(printer, PICTURES), events),
         "evidence": view.evidence(printer, PICTURES),
@@ -87,7 +93,8 @@ def _tile(card: PrinterCard) -> Tile:
     urgency = (
         0 if verdict.tone == "alarm" else 1 if watch.tone == "alarm" else 2 if verdict.tone == "warn" else 3
     )
-    return Tile(card=card, camera=_first(card), watch=watch, verdict=verdict, urgency=urgency)
+    judged = card.certainty is not None and (card.watch == "watched" or verdict.tone in ("warn", "alarm"))
+    return Tile(card=card, camera=_first(card), watch=watch, verdict=verdict, judged=judged, urgency=urgency)
 
 
 def _by_event(pictures: list[EvidenceRow], events: list[EventRow]) -> dict[int, EvidenceRow]:

@@ -68,6 +68,8 @@ class Step:
 
 def phase(card: PrinterCard) -> str:
     """What the printer does."""
+    if not card.enrolled:
+        return "New"
     return _PHASES.get(card.phase, card.phase)
 
 

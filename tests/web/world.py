@@ -7,12 +7,14 @@ import tempfile
 import threading
 import time
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
+from unittest import mock
 
 import cv2
 import numpy as np
+from argon2 import PasswordHasher
 
 from agent.camera.jpeg import split
 from agent.protocol import Frame, State
@@ -30,6 +32,8 @@ from web import Site, create_app
 
 PASSWORD = "correct horse battery"
 JOB = "benchy.gcode#1"
+#: Real argon2, but not made to be slow.
+CHEAP = partial(PasswordHasher, time_cost=1, memory_cost=8, parallelism=1)
 
 
 class Desk:
@@ -109,7 +113,9 @@ class World:
         self._folder = None if folder else tempfile.TemporaryDirectory(prefix="printwarden-web-")
         self.database = Database(":memory:")
         self.database.start()
-        self.people, self.printers = People(self.database), Printers(self.database)
+        with mock.patch("hub.store.people.PasswordHasher", CHEAP):
+            self.people = People(self.database)
+        self.printers = Printers(self.database)
         evidence = folder or Path(self._folder.name)
         self.history, self.audit = History(self.database, evidence), Audit(self.database)
         self.live = Live()

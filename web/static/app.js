@@ -24,16 +24,18 @@
     }
   }
 
+  const seen = new Map();
+
   function put(html) {
     const fresh = new DOMParser().parseFromString(html, "text/html");
     for (const part of fresh.querySelectorAll("[data-part]")) {
       const old = document.getElementById(part.id);
-      if (!old || old.dataset.seen === part.outerHTML) continue;
-      const seen = part.outerHTML;
+      const text = part.outerHTML;
+      if (!old || seen.get(part.id) === text) continue;
+      seen.set(part.id, text);
       const focus = old.contains(document.activeElement) ? document.activeElement.id : "";
       keepPictures(old, part);
       old.replaceWith(part);
-      part.dataset.seen = seen;
       if (focus) document.getElementById(focus)?.focus({ preventScroll: true });
     }
   }
