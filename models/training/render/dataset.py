@@ -109,8 +109,12 @@ def make_dataset(out: Path, count: int, width: int, samples: int, seed: int) -> 
 
 
 def _known(manifest: Path) -> set[str]:
+    """Files that the manifest lists, after cutting off a last row that was never finished."""
     if not manifest.exists():
         return set()
+    written = manifest.read_bytes()
+    if not written.endswith(b"\n"):
+        manifest.write_bytes(written[: written.rfind(b"\n") + 1])
     with manifest.open(newline="") as stream:
         return {row["file"] for row in csv.DictReader(stream)}
 
