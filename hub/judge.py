@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from agent.protocol import Frame
 from hub import policy, score
+from hub.habits import Cells, Habit, Heat, evidence, zone_cells
 from hub.live import Live
 from hub.policy import Decision, PrinterSettings
 from hub.regions import Region
@@ -19,13 +20,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Scored:
-    """One frame and what the network made of it; `score` is None when the picture says nothing (dark)."""
+    """One frame and what the network made of it; `score` is None when the picture says nothing (dark).
+
+    `heat` has a probability for each cell; without it neither habits nor zones can be taken into account.
+    """
 
     printer: str
     frame: Frame
     received: float
     score: float | None
     regions: tuple[Region, ...]
+    heat: Heat | None = None
 
 
 @dataclass(frozen=True)
@@ -48,8 +53,19 @@ class _Case:
     evidence: dict[str, Evidence] = field(default_factory=dict)
     acknowledged: dict[str, tuple[Region, ...]] = field(default_factory=dict)
     seen: dict[str, tuple[Region, ...]] = field(default_factory=dict)
+    habits: dict[str, Habit] = field(default_factory=dict)
+    ignored: dict[str, Cells] = field(default_factory=dict)
     phase: str = ""
     failed: bool = False
+
+    def value(self, scored: Scored) -> float | None:
+        """How far one frame speaks for a failure, 0 to 1, or None when it says nothing either way."""
+        camera, heat = scored.frame.camera, scored.heat
+        if scored.score is None or not score.fresh(scored.regions, self.acknowledged.get(camera, ())):
+            return None
+        if heat is not None and camera not in self.ignored and self.settings.zones.get(camera):
+            self.ignored[camera] = zone_cells(self.settings.zones[camera], *heat.shape)
+        return evidence(scored.score, heat, self.habits.get(camera), self.ignored.get(camera))
 
     def acknowledge(self) -> None:
         """What is seen now was looked at by a person: hold it against the print no longer."""
@@ -91,6 +107,7 @@ class Judge:
         case = self._case(printer)
         with case.lock:
             case.settings = self._settings_of(printer)
+            case.ignored = {}
             case.memory = policy.release(case.memory)
 
     def dismiss(self, printer: str) -> None:
@@ -98,6 +115,14 @@ class Judge:
         case = self._case(printer)
         with case.lock:
             case.acknowledge()
+
+    def remember(self, printer: str, camera: str, habit: Habit | None) -> None:
+        """What this camera's good prints look like, from now on; None forgets it."""
+        case = self._case(printer)
+        with case.lock:
+            case.habits.pop(camera, None)
+            if habit is not None:
+                case.habits[camera] = habit
 
     def action_failed(self, printer: str) -> None:
         """The printer did not obey: decide again after a while if the failure is still seen."""
@@ -122,9 +147,8 @@ class Judge:
         self._follow_phase(case, phase, job)
         camera, t = scored.frame.camera, scored.received
         case.seen[camera] = scored.regions
-        value = scored.score if score.fresh(scored.regions, case.acknowledged.get(camera, ())) else None
         before = case.evidence.get(camera, Evidence())
-        case.evidence[camera] = score.update(before, value, t, self._scoring)
+        case.evidence[camera] = score.update(before, case.value(scored), t, self._scoring)
         certainty = score.combined(case.evidence, self._scoring, t, vote=case.settings.vote)
         if case.failed and policy.retry_due(case.memory, t):
             case.memory, case.failed = policy.release(case.memory), False

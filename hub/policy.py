@@ -52,6 +52,9 @@ class PrinterSettings:
         for name, value in self.after.items():
             _demand(name in AFTER_PAUSE, f"after.{name}", "is no after-pause option")
             _check_number(f"after.{name}", value, *AFTER_PAUSE[name])
+        _demand(isinstance(self.zones, Mapping), "zones", "must be a table of cameras")
+        for camera, zones in self.zones.items():
+            _check_zones(camera, zones)
 
 
 @dataclass(frozen=True)

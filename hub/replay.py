@@ -6,11 +6,12 @@ takes the newest picture when one is wanted, so a picture that no one would have
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from agent.protocol import Frame, State
+from hub.habits import habit_of
 from hub.judge import Judge, Judgement, Scored
 from hub.live import Live
 from hub.pace import Pace, PaceSettings
@@ -18,7 +19,7 @@ from hub.policy import PrinterSettings
 from hub.recordings import Shot
 from hub.regions import Region
 from hub.score import ScoreSettings
-from hub.vision import PictureError
+from hub.vision import Detection, PictureError
 from hub.workers import Detects, scored
 
 PRINTER, CAMERA, JOB = "replay", "main", "replay"
@@ -76,15 +77,14 @@ class Player:
         self._judge = Judge(self._live, lambda _printer: settings, lambda _judgement: None, scoring)
         self.phase("printing")
 
-    @property
-    def judge(self) -> Judge:
-        """What judges."""
-        return self._judge
-
     def phase(self, phase: str) -> None:
         """Let the printer say what it does from now on."""
         state = State(boot=1, seq=1, clock=0, time=0, phase=phase, job=JOB)
         self._live.printer(PRINTER).state = state
+
+    def remember(self, good: Sequence[Detection]) -> None:
+        """An earlier print of this camera that ended well."""
+        self._judge.remember(PRINTER, CAMERA, habit_of([each.heat for each in good]))
 
     def frame(self, index: int, t: float) -> Frame:
         """A frame as the agent would have sent it at that time; its picture is not carried."""
