@@ -17,7 +17,7 @@ from models.training.render.story import Story
 from models.training.render.strands import Nest, Tangle, grow
 from models.training.render.views import View
 
-CLEAN = Sensor(grain=0.010, denoise=3.0, sharpen=0.35, vignette=0.35, glare=0.08, contrast=1.04)
+CLEAN = Sensor(grain=0.006, denoise=6.0, sharpen=0.25, vignette=0.35, glare=0.08, contrast=1.04)
 
 
 @dataclass(frozen=True)
