@@ -30,14 +30,17 @@ def render(
     shapes: dict[str, Shape], view: View, samples: int, depth: int = 4, seed: int = 0
 ) -> NDArray[np.float32]:
     """Linear RGB picture (height, width, 3) of the pieces as the view sees them, before any lens distortion."""
-    return _shoot(_load(shapes, view, samples, depth), seed)
+    return _shoot(_load(shapes, view, samples, depth, "gaussian"), seed)
 
 
 def render_with_sight(
     shapes: dict[str, Shape], view: View, samples: int, depth: int, seed: int, points: NDArray[np.float64]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """The same picture, and which of the points on loose filament the camera sees past everything else."""
-    scene = _load(shapes, view, samples, depth)
+    """The same picture, and which of the points on loose filament the camera sees past everything else.
+
+    Its pixels do not share light paths, so that a speck stays a single pixel and can be taken out later.
+    """
+    scene = _load(shapes, view, samples, depth, "box")
     eye = np.asarray(view.eye, float)
     seen = np.zeros(len(points), dtype=bool)
     for index, point in enumerate(points):
@@ -48,14 +51,14 @@ def render_with_sight(
     return _shoot(scene, seed), seen
 
 
-def _load(shapes: dict[str, Shape], view: View, samples: int, depth: int) -> Any:
+def _load(shapes: dict[str, Shape], view: View, samples: int, depth: int, filter_kind: str) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         pieces = {name: _load_form(shape, Path(folder), name) for name, shape in shapes.items()}
         return mi.load_dict(
             {
                 "type": "scene",
                 "integrator": {"type": "path", "max_depth": depth},
-                "sensor": _sensor(view, samples),
+                "sensor": _sensor(view, samples, filter_kind),
                 **pieces,
             }
         )
@@ -65,7 +68,7 @@ def _shoot(scene: Any, seed: int) -> NDArray[np.float32]:
     return np.array(mi.render(scene, seed=seed), dtype=np.float32)[:, :, :3]
 
 
-def _sensor(view: View, samples: int) -> Shape:
+def _sensor(view: View, samples: int, filter_kind: str) -> Shape:
     width, height = view.render_size
     return {
         "type": "perspective",
@@ -77,7 +80,7 @@ def _sensor(view: View, samples: int) -> Shape:
             "type": "hdrfilm",
             "width": width,
             "height": height,
-            "rfilter": {"type": "gaussian"},
+            "rfilter": {"type": filter_kind},
             "component_format": "float32",
             "pixel_format": "rgb",
         },
