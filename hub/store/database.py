@@ -30,6 +30,9 @@ class Database:
         """Open, create or migrate the file; raises StoreError."""
         try:
             connection = sqlite3.connect(self.path, check_same_thread=False)
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.path}: {error}") from error
+        try:
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA synchronous = FULL")
@@ -37,6 +40,7 @@ class Database:
             tables.enable_wal()
             migrations.apply(tables)
         except sqlite3.Error as error:
+            connection.close()
             raise StoreError(f"{self.path}: {error}") from error
         self._connection, self.tables = connection, tables
 
@@ -49,9 +53,14 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[SqliteDatabase]:
-        """One transaction: all of it is settled when the block ends, or none of it."""
-        with self._lock, self.tables.atomic():
-            yield self.tables
+        """One transaction: all of it is settled when the block ends, or none of it. Raises StoreError (disk full)."""
+        with self._lock:
+            self._open()
+            try:
+                with self.tables.atomic():
+                    yield self.tables
+            except sqlite3.OperationalError as error:
+                raise StoreError(f"{self.path}: {error}") from error
 
     def rows(self, query: str, *arguments: Any) -> list[sqlite3.Row]:
         """All rows of a query."""
