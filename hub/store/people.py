@@ -48,7 +48,8 @@ def token() -> str:
 
 def digest(secret: str | bytes) -> str:
     """How machine secrets are stored."""
-    return hashlib.sha256(secret.encode() if isinstance(secret, str) else secret).hexdigest()
+    data = secret.encode(errors="surrogatepass") if isinstance(secret, str) else secret
+    return hashlib.sha256(data).hexdigest()
 
 
 class People:
@@ -87,11 +88,14 @@ class People:
         ]
 
     def set_password(self, name: str, password: str) -> None:
-        """Change a password and end all sessions; raises PersonError."""
+        """Change a password, end all sessions and void all sign-in links; raises PersonError."""
         stored = self._hash(password)
         with self._db.write() as db:
-            db.execute("UPDATE people SET password_hash = ? WHERE name = ?", [stored, name])
+            changed = db.execute("UPDATE people SET password_hash = ? WHERE name = ?", [stored, name])
+            if not changed.rowcount:
+                raise PersonError(f"there is no user {name!r}")
             db.execute("DELETE FROM sessions WHERE person = ?", [name])
+            db.execute("DELETE FROM sign_in_links WHERE person = ?", [name])
 
     def has_password(self, name: str) -> bool:
         """Whether a password opens this account, and not only a sign-in link."""
@@ -104,7 +108,7 @@ class People:
         stored = row["password_hash"] if row and row["password_hash"] else self._nobody
         try:
             self._hasher.verify(stored, password)
-        except (VerificationError, InvalidHashError):
+        except (VerificationError, InvalidHashError, UnicodeEncodeError):
             return None
         return self.get(name) if stored is not self._nobody else None
 
@@ -141,7 +145,9 @@ class People:
             db.execute("DELETE FROM sessions WHERE person = ?", [name])
 
     def mint_link(self, name: str, now: float, lifetime: float = LINK_S) -> str:
-        """A token that signs `name` in once."""
+        """A token that signs `name` in once; raises PersonError."""
+        if self.get(name) is None:
+            raise PersonError(f"there is no user {name!r}")
         secret = token()
         with self._db.write() as db:
             db.table("sign_in_links").insert(
