@@ -9,9 +9,11 @@ from __future__ import annotations
 import hmac
 import secrets
 from dataclasses import dataclass
+from typing import NoReturn
 
 from agent.enrolment import Ticket
 from agent.seal import ProtocolError, derive, open_json
+from hub.access import Right
 from hub.store.audit import Audit
 from hub.store.people import digest
 from hub.store.printers import PrinterRow, Printers
@@ -64,19 +66,23 @@ class Enrolments:
 
     def redeem(self, identity: str, secret: str, now: float) -> Issued:
         """Exchange a secret for a fresh credential, once; raises EnrolmentError."""
-        enrolment = self._printers.take_enrolment(identity, now)
+        enrolment = self._printers.take_enrolment(identity, now) if identity.isascii() else None
         if enrolment is None or not hmac.compare_digest(digest(secret), enrolment.secret_hash):
-            self._audit.add(now, "agent", "enrol_refused", identity, "unknown, expired, used or wrong secret")
-            raise EnrolmentError("this enrolment is unknown, expired, already used or its secret is wrong")
+            return self._refused(identity, now)
         printer = self._printers.get(enrolment.printer)
-        if printer is None or not self._printers.close_enrolment(identity):
-            raise EnrolmentError("this enrolment is unknown, expired, already used or its secret is wrong")
+        if printer is None or self._printers.rights_of(enrolment.person).get(printer.id) != Right.OWN:
+            return self._refused(identity, now)
         key = secrets.token_bytes(32)
-        self._printers.remove_credentials(printer.id)
-        token = self._printers.add_credential(printer.id, "agent", now, owner=enrolment.person)
-        self._printers.save_enrolled(printer.id, key, now)
+        token = self._printers.redeem(enrolment, key, now)
+        if token is None:
+            return self._refused(identity, now)
         self._audit.add(now, enrolment.person, "enrolled", printer.id)
         return Issued(printer=printer.id, name=printer.name, token=token, key=key)
+
+    def _refused(self, identity: str, now: float) -> NoReturn:
+        told = "unknown, expired, used or wrong secret"
+        self._audit.add(now, "agent", "enrol_refused", identity[:16] if identity.isascii() else "", told)
+        raise EnrolmentError("this enrolment is unknown, expired, already used or its secret is wrong")
 
     def rotate(self, printer: str, sealed: bytes, now: float) -> Issued:
         """A fresh token and key for an agent that proves its present key; raises EnrolmentError.

@@ -100,7 +100,7 @@ class _Handler(BaseHTTPRequestHandler):
         names, exchange = route
         try:
             first, second = self._texts(names)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             self._answer(
                 400, {"error": f"the body must be a JSON object with the texts {' and '.join(names)}"}
             )
@@ -116,7 +116,7 @@ class _Handler(BaseHTTPRequestHandler):
             raise ValueError
         body = json.loads(self.rfile.read(length))
         texts = [body[name] for name in names]
-        if not all(isinstance(text, str) for text in texts):
+        if not all(isinstance(text, str) and text.isascii() for text in texts):
             raise TypeError
         return texts
 

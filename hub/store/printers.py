@@ -216,19 +216,26 @@ class Printers:
     def take_enrolment(self, identity: str, now: float) -> EnrolmentRow | None:
         """Use up one try of an open enrolment and return it as it was before, or None if there is none."""
         with self._db.write() as db:
-            row = self._db.row("SELECT * FROM enrolments WHERE id = ? AND expires > ?", identity, now)
+            query = "SELECT * FROM enrolments WHERE id = ? AND expires > ? AND tries_left > 0"
+            row = self._db.row(query, identity, now)
             db.execute("UPDATE enrolments SET tries_left = tries_left - 1 WHERE id = ?", [identity])
-            db.execute("DELETE FROM enrolments WHERE tries_left <= 0")
         if row is None:
             return None
         return EnrolmentRow(
             *(row[name] for name in ("id", "printer", "person", "secret_hash", "expires", "tries_left"))
         )
 
-    def close_enrolment(self, identity: str) -> bool:
-        """Delete an enrolment; True for the one caller who really did."""
+    def redeem(self, enrolment: EnrolmentRow, key: bytes, now: float) -> str | None:
+        """Close an enrolment and give its printer a fresh key and token, all at once.
+
+        Returns the token, or None for everybody but the one caller who really closed it.
+        """
         with self._db.write() as db:
-            return db.execute("DELETE FROM enrolments WHERE id = ?", [identity]).rowcount == 1
+            if not db.execute("DELETE FROM enrolments WHERE id = ?", [enrolment.id]).rowcount:
+                return None
+            self.remove_credentials(enrolment.printer)
+            self.save_enrolled(enrolment.printer, key, now)
+            return self.add_credential(enrolment.printer, "agent", now, owner=enrolment.person)
 
 
 def _printer(row: Any) -> PrinterRow:
