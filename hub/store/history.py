@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Mapping
@@ -9,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hub.store.database import Database
+from hub.store.database import Database, StoreError
+
+MAX_PENDING = 20_000
 
 
 @dataclass(frozen=True)
@@ -86,13 +89,17 @@ class History:
             self._pending.append(row)
 
     def flush(self) -> int:
-        """Write the collected scores in one transaction; returns how many."""
+        """Write the collected scores in one transaction; returns how many. On StoreError the newest are kept."""
         with self._lock:
             rows, self._pending = self._pending, []
-        if rows:
-            values = [(row.printer, row.camera, row.t, row.score, row.certainty) for row in rows]
+        values = [(row.printer, row.camera, row.t, row.score, row.certainty) for row in rows]
+        try:
             with self._db.write() as db:
                 db.conn.executemany("INSERT INTO scores VALUES (?, ?, ?, ?, ?)", values)
+        except StoreError:
+            with self._lock:
+                self._pending = (rows + self._pending)[-MAX_PENDING:]
+            raise
         return len(rows)
 
     def scores(self, printer: str, since: float) -> list[ScoreRow]:
@@ -220,14 +227,16 @@ class History:
         doomed = self._doomed(now - days * 86_400, gigabytes * 1e9)
         with self._db.write() as db:
             db.conn.executemany("DELETE FROM evidence WHERE id = ?", [(row["id"],) for row in doomed])
-            for table in ("scores", "events", "commands"):
+            for table in ("scores", "events"):
                 db.execute(f"DELETE FROM {table} WHERE t < ?", [now - days * 86_400])  # noqa: S608 - constant names
+            old = "t < ? AND seq < (SELECT max(seq) FROM commands)"  # numbers rise for ever
+            db.execute(f"DELETE FROM commands WHERE {old}", [now - days * 86_400])  # noqa: S608 - constant text
         known = {row["path"] for row in self._db.rows("SELECT path FROM evidence")}
         for path in self._folder.glob("*/*"):
-            if str(path.relative_to(self._folder)) not in known and path.stat().st_mtime < now - 60:
-                path.unlink(missing_ok=True)
-        for row in doomed:
-            (self._folder / row["path"]).unlink(missing_ok=True)
+            if str(path.relative_to(self._folder)) not in known:
+                _unlink_older(path, now - 60)
+        for path in {row["path"] for row in doomed} - known:
+            (self._folder / path).unlink(missing_ok=True)
         return len(doomed)
 
     def _doomed(self, oldest: float, budget: float) -> list[Any]:
@@ -245,3 +254,10 @@ class History:
                 db.execute(f"DELETE FROM {table} WHERE printer = ?", [printer])  # noqa: S608 - constant names
         for path in (self._folder / printer).glob("*"):
             path.unlink(missing_ok=True)
+
+
+def _unlink_older(path: Path, oldest: float) -> None:
+    """Delete a stray file unless it is so new that its row may still be on its way."""
+    with contextlib.suppress(FileNotFoundError):
+        if path.stat().st_mtime < oldest:
+            path.unlink()
