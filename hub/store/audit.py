@@ -40,7 +40,7 @@ class Audit:
             last = self._db.row("SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1")
             row = {
                 "id": (last["id"] if last else 0) + 1,
-                "t": t,
+                "t": float(t),
                 "actor": actor,
                 "session": session,
                 "action": action,
