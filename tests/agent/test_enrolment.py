@@ -17,7 +17,14 @@ from agent.enrolment import Credential, EnrolmentError, Ticket, load, parse, red
 from hub import certificates
 
 CREDENTIAL = Credential(
-    printer="0" * 32, name="Prusa", host="hub.lan", port=8883, token="t" * 43, key="ab" * 32, ca="PEM"
+    printer="0" * 32,
+    name="Prusa",
+    host="hub.lan",
+    port=8883,
+    enrolment_port=8884,
+    token="t" * 43,
+    key="ab" * 32,
+    ca="PEM",
 )
 TICKET = Ticket("hub.lan", 8884, "0123456789abcdef", "S" * 32, "ab" * 32)
 

@@ -89,7 +89,7 @@ def test_the_demo_pauses_the_print_and_refuses_the_stranger_three_times(play):
         "the printer is paused",
         "REFUSED by the viewer",
         "REFUSED by the broker",
-        "REFUSED by the agent: carried past the broker, the command has no good seal (bad_signature)",
+        "REFUSED by the agent: carried past the broker, the command has no seal of its printer's key",
         "done: the failing print was paused",
         "/sign-in/",
     ):
