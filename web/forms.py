@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from agent.protocol import AFTER_PAUSE
-from hub.policy import PrinterSettings, settings_from
+from hub.policy import THRESHOLDS, PrinterSettings, settings_from
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,8 @@ SECTIONS = (
                 "Warn me when at least this sure",
                 unit="%",
                 scale=0.01,
-                least=1.0,
-                greatest=99.9,
+                least=THRESHOLDS[0] * 100,
+                greatest=THRESHOLDS[1] * 100,
             ),
             Field("warn_hold_s", "and that has lasted", unit="seconds"),
             Field(
@@ -92,8 +92,8 @@ SECTIONS = (
                 "Not below the limit for a warning.",
                 unit="%",
                 scale=0.01,
-                least=1.0,
-                greatest=99.9,
+                least=THRESHOLDS[0] * 100,
+                greatest=THRESHOLDS[1] * 100,
             ),
             Field("act_hold_s", "and that has lasted", unit="seconds"),
         ),

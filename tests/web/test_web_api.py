@@ -1,0 +1,175 @@
+"""The JSON API keeps its contract."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode
+
+import web
+from hub.regions import Region
+from hub.store.history import ScoreRow
+from tests.web.conftest import Browser
+from tests.web.world import World
+
+DOCUMENT = json.loads(Path(web.__file__).with_name("openapi.json").read_text(encoding="utf-8"))
+METHODS = {"get", "post", "put", "patch", "delete"}
+OPERATIONS = [
+    (path, method) for path, item in DOCUMENT["paths"].items() for method in item if method in METHODS
+]
+
+
+@pytest.fixture
+def bench(world, olivia):
+    return filled(world)
+
+
+def filled(world):
+    """A printer with something of everything."""
+    printer = world.printer("Bench", "olivia")
+    world.frame(printer, 5, regions=(Region(0.1, 0.2, 0.3, 0.4, 0.9),), score=0.9)
+    now = time.time()
+    for n in range(5):
+        world.history.add_score(ScoreRow(printer, "nozzle", now - n, 0.5 if n else None, 0.2))
+    world.history.flush()
+    for n in range(3):
+        world.history.add_event(printer, now, "failing", "alarm", f"event {n}", {"n": n})
+    return printer
+
+
+def test_the_document_tells_every_route_and_no_other(world):
+    rules = {
+        (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method.lower())
+        for rule in world.app.url_map.iter_rules()
+        if rule.endpoint.startswith("api.")
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+    assert set(OPERATIONS) == rules
+
+
+def test_the_document_is_served(olivia):
+    assert olivia.get("/api/v1/openapi.json").json == DOCUMENT
+
+
+def test_one_printer(bench, olivia):
+    card = olivia.get(f"/api/v1/printers/{bench}").json
+    assert card["name"] == "Bench"
+    assert card["right"] == "own"
+    assert card["cameras"][0]["regions"] == [{"x": 0.1, "y": 0.2, "w": 0.3, "h": 0.4, "score": 0.9}]
+    assert olivia.get("/api/v1/printers").json["printers"][0]["id"] == bench
+
+
+def test_scores_and_events_by_pieces(bench, olivia):
+    base = f"/api/v1/printers/{bench}"
+    assert len(olivia.get(f"{base}/scores").json["scores"]) == 5
+    assert len(olivia.get(f"{base}/scores?limit=2").json["scores"]) == 2
+    assert olivia.get(f"{base}/scores?since={time.time() + 99}").json["scores"] == []
+    first = olivia.get(f"{base}/events?limit=1").json["events"]
+    assert [event["text"] for event in first] == ["event 2"]
+    rest = olivia.get(f"{base}/events?before={first[0]['id']}").json["events"]
+    assert [event["text"] for event in rest] == ["event 1", "event 0"]
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=x", "limit=201", "before=-1", "limit=1.5", "limit="])
+def test_a_wrong_number_is_told(query, bench, olivia):
+    answer = olivia.get(f"/api/v1/printers/{bench}/events?{query}")
+    assert answer.status_code == 400
+    assert query.partition("=")[0] in answer.json["error"]
+
+
+def test_an_order_by_api(bench, world, olivia):
+    token = olivia.get("/api/v1/session").json["csrf_token"]
+    answer = olivia.client.post(
+        f"/api/v1/printers/{bench}/commands", json={"action": "pause"}, headers={"X-CSRFToken": token}
+    )
+    assert answer.status_code == 202
+    assert answer.json["stage"] == "sent"
+    listed = olivia.get(f"/api/v1/printers/{bench}/commands").json["commands"]
+    assert [row["id"] for row in listed] == [answer.json["id"]]
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"action": "explode"}, {"action": 1}, {"action": ["pause"]}, [], "pause"]
+)
+def test_a_wrong_order_does_nothing(body, bench, world, olivia):
+    assert olivia.post_json(f"/api/v1/printers/{bench}/commands", body).status_code == 400
+    assert world.history.commands(bench) == []
+
+
+def test_an_order_that_cannot_be_is_a_conflict(bench, world, olivia):
+    world.desk.refusal = "its agent is not connected"
+    answer = olivia.post_json(f"/api/v1/printers/{bench}/commands", {"action": "pause"})
+    assert answer.status_code == 409
+    assert answer.json == {"error": "nothing was sent: its agent is not connected"}
+
+
+def test_a_form_is_no_json(bench, olivia):
+    answer = olivia.client.post(
+        f"/api/v1/printers/{bench}/commands",
+        data={"action": "pause"},
+        headers={"X-CSRFToken": olivia.token()},
+    )
+    assert answer.status_code == 415
+
+
+def test_health(world, browser):
+    assert browser().get("/healthz").json["status"] == "ok"
+    world.healthy = "degraded"
+    answer = browser().get("/healthz")
+    assert (answer.status_code, answer.json["status"]) == (503, "degraded")
+
+
+# Examples made from the document itself
+
+
+@pytest.fixture(scope="module")
+def asked():
+    """A world, one of its printers, and a browser that is signed in; every example uses the same."""
+    world = World()
+    world.person("olivia")
+    browser = Browser(world.app)
+    browser.post(f"/sign-in/{world.people.mint_link('olivia', world.now())}")
+    yield world, filled(world), browser
+    world.close()
+
+
+@pytest.fixture(scope="module")
+def document(asked):
+    """The contract without sign-in and token, which every example carries; what is without them is tested above."""
+    bare = deepcopy(DOCUMENT)
+    del bare["security"], bare["components"]["securitySchemes"]
+    del bare["paths"]["/api/v1/printers/{printer}/commands"]["post"]["parameters"]
+    schema = schemathesis.openapi.from_dict(bare)
+    schema.app = asked[0].app
+    return schema
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "mode"),
+    [(*each, GenerationMode.POSITIVE) for each in OPERATIONS]
+    + [(*each, GenerationMode.NEGATIVE) for each in OPERATIONS if "{" in each[0]],
+    ids=lambda each: getattr(each, "name", each),
+)
+def test_whatever_is_asked_is_answered_as_the_document_says(path, method, mode, asked, document):
+    """Requests that keep the contract and requests that break it."""
+    _, printer, browser = asked
+    session = {
+        "headers": {"X-CSRFToken": browser.token()},
+        "cookies": {"printwarden": browser.cookie()},
+    }
+
+    @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(document[path][method.upper()].as_strategy(generation_mode=mode))
+    def every(case):
+        if "printer" in case.path_parameters and mode is GenerationMode.POSITIVE:
+            case.path_parameters["printer"] = printer
+        case.call_and_validate(**session)
+
+    every()
