@@ -102,6 +102,8 @@ class Executor:
         after = self._confirmed(command)
         if after is None:
             reason = f"the printer did not {command.action} within {CONFIRM_S:.0f} s"
+            if self._stopping.is_set():
+                reason = "the agent was stopped before the printer had confirmed it"
             self._report(command.id, "failed", reason, self._snapshot().phase)
             return
         self._report(command.id, "confirmed", self._afterwards(command), after.phase)
