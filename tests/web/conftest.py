@@ -39,7 +39,7 @@ class Browser:
 
 @pytest.fixture
 def world():
-    made = World()
+    made = World(quick=True)
     yield made
     made.close()
 

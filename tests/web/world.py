@@ -28,9 +28,12 @@ from hub.store.history import CommandRow, History, ScoreRow
 from hub.store.people import People
 from hub.store.printers import Printers
 from hub.views import Parts, UserView, checked_name
-from web import Site, create_app
+from web import Site, create_app, live
+from web.auth import Door
+from web.site import EXTENSION
 
 PASSWORD = "correct horse battery"
+KEY = b"a key for tests only"
 JOB = "benchy.gcode#1"
 #: Real argon2, but not made to be slow.
 CHEAP = partial(PasswordHasher, time_cost=1, memory_cost=8, parallelism=1)
@@ -107,9 +110,9 @@ class Registrar:
 
 
 class World:
-    """Everything behind a viewer."""
+    """Everything behind a viewer. Worlds that are `quick` share one application, so only one of them may live."""
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, *, quick: bool = False) -> None:
         self._folder = None if folder else tempfile.TemporaryDirectory(prefix="printwarden-web-")
         self.database = Database(":memory:")
         self.database.start()
@@ -127,10 +130,13 @@ class World:
             people=self.people,
             view=lambda person, session: UserView(self.parts, person, session),
             health=lambda: {"status": self.healthy, "broker": self.healthy == "ok"},
-            secret_key=b"a key for tests only",
+            secret_key=KEY,
             clock=self._clock,
         )
-        self.app = create_app(self.site)
+        self.app = application() if quick else create_app(self.site)
+        if quick:
+            self.app.extensions.update({EXTENSION: self.site, "printwarden_door": Door()})
+            live.install(self.app, self.site.waiters)
 
     def _clock(self):
         return self.now()
@@ -199,6 +205,12 @@ class World:
     def dump(self):
         """The whole database as text, to see whether anything changed."""
         return "\n".join(self.database.tables.conn.iterdump())
+
+
+@cache
+def application():
+    """An application whose site is put in afterwards."""
+    return create_app(Site(people=None, view=None, health=None, secret_key=KEY))
 
 
 @cache
