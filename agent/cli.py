@@ -62,9 +62,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _enrol(options: argparse.Namespace) -> int:
+    path = options.home / f"{options.name}.credential.json"
+    if path.exists():
+        raise enrolment.EnrolmentError(
+            f"{path} belongs to a printer already: give this one another --name, or remove the file first"
+        )
     credential = enrolment.redeem(enrolment.parse(options.line))
     options.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = options.home / f"{options.name}.credential.json"
     enrolment.save(credential, path)
     print(f"enrolled {credential.name}: {path}")
     settings = options.home / "agent.toml"
