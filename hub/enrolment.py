@@ -117,5 +117,5 @@ class Enrolments:
             request = open_json(derive(row.next_key, "rotate"), topic, sealed)
             self._printers.promote_key(row.id)
         asked = request.get("time")
-        if not isinstance(asked, int) or abs(now - asked) > ROTATE_WITHIN_S:
-            raise ProtocolError("late", f"asked at {asked!r:.40} by its clock")
+        if not isinstance(asked, int) or not now - ROTATE_WITHIN_S <= asked <= now + ROTATE_WITHIN_S:
+            raise ProtocolError("late", f"not asked within {ROTATE_WITHIN_S:.0f} s by this clock")

@@ -116,14 +116,14 @@ class Printers:
     def save_next_key(self, printer: str, key: bytes) -> None:
         """Keep a key that the agent was given, until it uses it; credentials of an earlier, unused one are void."""
         with self._db.write() as db:
-            oldest = "SELECT id FROM credentials WHERE username = ? ORDER BY created, rowid LIMIT 1"
+            oldest = "SELECT id FROM credentials WHERE username = ? ORDER BY rowid LIMIT 1"
             db.execute(f"DELETE FROM credentials WHERE username = ? AND id != ({oldest})", [printer, printer])  # noqa: S608 - constant text
             db.execute("UPDATE printers SET next_key = ? WHERE id = ?", [key, printer])
 
     def promote_key(self, printer: str) -> None:
         """The agent has used its next key: from now on it is the only one, and so is its token."""
         with self._db.write() as db:
-            newest = "SELECT id FROM credentials WHERE username = ? ORDER BY created DESC, rowid DESC LIMIT 1"
+            newest = "SELECT id FROM credentials WHERE username = ? ORDER BY rowid DESC LIMIT 1"
             db.execute(f"DELETE FROM credentials WHERE username = ? AND id != ({newest})", [printer, printer])  # noqa: S608 - constant text
             db.execute(
                 "UPDATE printers SET key = next_key, next_key = NULL WHERE id = ? AND next_key NOT NULL",
