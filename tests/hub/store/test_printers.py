@@ -203,3 +203,16 @@ def test_redeeming_is_one_piece(printers, prusa, monkeypatch):
     assert printers.get(prusa.id).key == b"k" * 32
     assert printers.redeem(enrolment, b"l" * 32, 12.0) is None
     assert printers.get(prusa.id).key == b"k" * 32
+
+
+def test_a_clock_that_went_back_locks_no_agent_out(printers, prusa):
+    """Which token came last is known from their order and not from the hub's clock."""
+    first = printers.add_credential(prusa.id, "agent", 1000.0)
+    printers.save_next_key(prusa.id, b"2" * 32)
+    second = printers.add_credential(prusa.id, "agent", 5.0)
+    printers.save_next_key(prusa.id, b"3" * 32)
+    assert [each.token_hash for each in credentials(printers, prusa.id)] == [digest(first)]
+    third = printers.add_credential(prusa.id, "agent", 6.0)
+    printers.promote_key(prusa.id)
+    assert [each.token_hash for each in credentials(printers, prusa.id)] == [digest(third)]
+    assert second != third
