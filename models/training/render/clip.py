@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.training.render import rooms, scene
 from models.training.render import shapes as s
@@ -132,17 +133,7 @@ def make(plan: Plan, cache: Path, out: Path, passes: int) -> None:
 
 def write(plan: Plan, view: View, folder: Path, out: Path, passes: int) -> None:
     """Develop the rendered frames and write them at the best JPEG quality that keeps the clip under its limit."""
-    linear = [
-        np.mean(
-            [
-                despeckle(np.load(folder / f"{frame:03d}-{turn}.npy").astype(np.float32))
-                for turn in range(passes)
-            ],
-            axis=0,
-            dtype=np.float32,
-        )
-        for frame in range(plan.frames)
-    ]
+    linear = [_mean(folder, frame, passes) for frame in range(plan.frames)]
     sensor = replace(CLEAN, exposure=exposure_for(linear[0], 0.34))
     pictures = [
         develop(picture, view, sensor, plan.seed * 1000 + frame) for frame, picture in enumerate(linear)
@@ -164,3 +155,11 @@ def write(plan: Plan, view: View, folder: Path, out: Path, passes: int) -> None:
         }
         (out / "clip.json").write_text(json.dumps(facts, indent=2) + "\n")
     print(f"{plan.name}.mjpeg: {plan.frames} frames, {sum(map(len, jpegs))} bytes, JPEG quality {quality}")
+
+
+def _mean(folder: Path, frame: int, passes: int) -> NDArray[np.float32]:
+    """One frame averaged over its passes."""
+    total = sum(
+        despeckle(np.load(folder / f"{frame:03d}-{turn}.npy").astype(np.float32)) for turn in range(passes)
+    )
+    return np.asarray(total / passes, dtype=np.float32)

@@ -68,8 +68,8 @@ def develop(linear: Float, view: View, sensor: Sensor, seed: int) -> Picture:
     picture = _tone(picture, sensor.contrast)[:, :, ::-1]
     eight = np.clip(picture * 255, 0, 255).astype(np.uint8)
     if sensor.denoise > 0:
-        eight = cv2.fastNlMeansDenoisingColored(eight, None, sensor.denoise, sensor.denoise, 3, 9)
-    picture = _optics(eight.astype(np.float32) / 255, sensor)
+        eight[:] = cv2.fastNlMeansDenoisingColored(eight, None, sensor.denoise, sensor.denoise, 3, 9)
+    picture = _optics(np.divide(eight, 255, dtype=np.float32), sensor)
     picture = picture + _grain(rng, picture, sensor)
     return np.asarray(np.clip(picture * 255 + 0.5, 0, 255), dtype=np.uint8)
 
@@ -98,7 +98,7 @@ def _tone(picture: Float, contrast: float) -> Float:
 
 def _optics(picture: Float, sensor: Sensor) -> Float:
     if sensor.blur > 0:
-        picture = cv2.GaussianBlur(picture, (0, 0), sensor.blur)
+        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), sensor.blur), np.float32)
     if sensor.sharpen > 0:
         picture = picture + sensor.sharpen * (picture - cv2.GaussianBlur(picture, (0, 0), 1.2))
     return np.asarray(picture, dtype=np.float32)

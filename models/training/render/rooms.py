@@ -104,8 +104,8 @@ def lamps(name: str, rng: np.random.Generator, eye: Array, enclosed: bool) -> di
             "sky": _sky(0.08),
         }
     if name == "desk":
-        spot = [side * rng.uniform(0.8, 1.4), rng.uniform(-1.6, -0.6), high]
-        return {"key": s.lamp(spot, target, (0.35, 0.35), (22.0, 17.0, 11.0)), "sky": _sky(0.12)}
+        place = [side * rng.uniform(0.8, 1.4), rng.uniform(-1.6, -0.6), high]
+        return {"key": s.lamp(place, target, (0.35, 0.35), (22.0, 17.0, 11.0)), "sky": _sky(0.12)}
     if enclosed:
         return {
             "key": s.lamp([side * 0.5, -1.3, 0.85], target, (1.4, 0.3), (8.0, 9.0, 10.0)),

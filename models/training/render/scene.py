@@ -45,7 +45,7 @@ def render_with_sight(
     seen = np.zeros(len(points), dtype=bool)
     for index, point in enumerate(points):
         far = float(np.linalg.norm(point - eye))
-        ray = mi.Ray3f(o=[float(v) for v in eye], d=[float(v) for v in (point - eye) / far])
+        ray = mi.Ray3f(mi.Point3f(*eye.tolist()), mi.Vector3f(*((point - eye) / far).tolist()))
         hit = scene.ray_intersect(ray)
         seen[index] = not hit.is_valid() or hit.t > far - 0.03 or hit.shape.id().startswith(LOOSE)
     return _shoot(scene, seed), seen
@@ -65,7 +65,7 @@ def _load(shapes: dict[str, Shape], view: View, samples: int, depth: int, filter
 
 
 def _shoot(scene: Any, seed: int) -> NDArray[np.float32]:
-    return np.array(mi.render(scene, seed=seed), dtype=np.float32)[:, :, :3]
+    return np.array(mi.render(scene, seed=mi.UInt32(seed)), dtype=np.float32)[:, :, :3]
 
 
 def _sensor(view: View, samples: int, filter_kind: str) -> Shape:
@@ -102,7 +102,7 @@ def simple(value: Any) -> Any:
 def _load_form(value: Any, folder: Path, name: str) -> Any:
     """The same piece with transforms, textures, curves and meshes in the form in which Mitsuba takes them."""
     if not isinstance(value, dict):
-        return mi.ScalarTransform4f(value) if isinstance(value, np.ndarray) else value
+        return mi.ScalarTransform4f(value.tolist()) if isinstance(value, np.ndarray) else value
     form = {
         key: _load_form(item, folder, f"{name}_{key}")
         for key, item in value.items()

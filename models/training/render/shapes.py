@@ -55,7 +55,7 @@ def apply(matrix: Array, points: Array) -> Array:
 
 def at(place: Array, x: float, y: float, z: float) -> Array:
     """The point that lies this far from `place`."""
-    return place + np.array([x, y, z])
+    return np.asarray(place + np.array([x, y, z]))
 
 
 def colour(rgb: Rgb | Array) -> Shape:

@@ -1,5 +1,6 @@
 """Where the loose filament lies in a picture: its mask, region and coverage, from projected points."""
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -68,7 +69,7 @@ def spread(
 
 def _thickness(line: Array, radius: float, view: View) -> int:
     distance = float(np.linalg.norm(line.mean(axis=0) - view.eye))
-    return max(1, round(2 * radius / distance / np.radians(view.fov) * view.width))
+    return max(1, round(2 * radius / distance / math.radians(view.fov) * view.width))
 
 
 def _runs(keep: NDArray[np.bool_]) -> list[tuple[int, int]]:

@@ -92,7 +92,8 @@ class Story:
     def pieces(self, frame: int, offset: Array) -> dict[str, Shape]:
         """Part, supports and loose filament as scene pieces, moved by the bed's offset."""
         paint = s.plastic(self.filament, self.roughness)
-        z, pieces = self.part_height(frame), {}
+        z = self.part_height(frame)
+        pieces: dict[str, Shape] = {}
         for index, solid in enumerate(self.solids):
             if (body := parts.mesh_until(solid, z)) is not None:
                 pieces[f"part{index}"] = s.mesh(self.moved(frame, body.vertices) + offset, body.faces, paint)
@@ -114,7 +115,8 @@ class Story:
         return walls
 
     def _loose(self, frame: int, offset: Array, paint: Shape) -> dict[str, Shape]:
-        strands, pieces = self.strands(frame), {}
+        strands = self.strands(frame)
+        pieces: dict[str, Shape] = {}
         if not strands:
             return pieces
         pieces["strands"] = s.tubes([strand + offset for strand in strands], self.radius, paint)

@@ -38,7 +38,7 @@ class View:
         reach = math.tan(math.radians(self.fov / 2) * math.hypot(1, self.height / self.width))
         return math.degrees(2 * math.atan(reach / math.hypot(1, self.height / self.width)))
 
-    def project(self, points: Array) -> tuple[Array, Array]:
+    def project(self, points: Array) -> tuple[Array, NDArray[np.bool_]]:
         """Relative picture coordinates (n, 2) with (0, 0) top left, and which points lie inside the picture."""
         matrix = np.linalg.inv(look_at(self.eye, self.target))
         local = points @ matrix[:3, :3].T + matrix[:3, 3]
@@ -51,7 +51,7 @@ class View:
         else:
             flat = slope / math.tan(half)
         relative = 0.5 + 0.5 * flat * np.array([1.0, self.width / self.height])
-        inside = (local[:, 2] > 0) & np.all((relative >= 0) & (relative <= 1), axis=1)
+        inside: NDArray[np.bool_] = (local[:, 2] > 0) & np.all((relative >= 0) & (relative <= 1), axis=1)
         return relative, inside
 
     def bend_map(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
