@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agent.enrolment import Credential
 from agent.protocol import Ack, CameraStatus, Command, Frame, State
 
 PRINTER, OTHER = "c" * 32, "d" * 32
@@ -32,3 +33,9 @@ def command(seq: int = 1, **changes) -> Command:
     """A pause of the running job."""
     right = {"id": f"c{seq}", "boot": BOOT, "seq": seq, "job": JOB, "action": "pause", "expires": 20_000}
     return Command(**{**right, "reason": "99 % sure", "initiator": "printwarden", **changes})
+
+
+def credential(**changes) -> Credential:
+    """What an agent keeps after enrolling."""
+    right = {"printer": PRINTER, "name": "Prusa", "host": "127.0.0.1", "port": 8883, "enrolment_port": 8884}
+    return Credential(**{**right, "token": "token", "key": KEY.hex(), "ca": "", **changes})
