@@ -23,10 +23,12 @@ from hub.ingest import Ingest
 from hub.intents import IntentDesk
 from hub.isolation import attack
 from hub.isolation_watch import IsolationWatch
-from hub.judge import Judge
+from hub.judge import Judge, Judgement
 from hub.live import Live
 from hub.outcomes import Outcomes
 from hub.pace import Pace
+from hub.print_views import PrintParts
+from hub.prints import PrintKeeper, model_mark
 from hub.registrar import Address, EnrolmentAddress, PrinterRegistrar
 from hub.settings import HubSettings
 from hub.sharing import PersonSharing, SharingParts
@@ -36,6 +38,7 @@ from hub.store.database import Database
 from hub.store.history import History
 from hub.store.people import People
 from hub.store.printers import Printers
+from hub.store.prints import Prints
 from hub.store.sharing import Sharing
 from hub.timer import Timer
 from hub.views import Parts, UserView
@@ -65,6 +68,7 @@ class Hub:
         self.database = Database(data / "hub.db")
         self.people, self.printers = People(self.database), Printers(self.database)
         self.history, self.audit = History(self.database, data / "evidence"), Audit(self.database)
+        self.prints = Prints(self.database, data / "evidence")
         self.live, self.slots = Live(), Slots()
         self.credentials, self.shares = Credentials(self.printers), Sharing(self.database)
         self._sharing_parts = SharingParts(
@@ -149,7 +153,10 @@ class Hub:
         self.outcomes = Outcomes(
             self.history, self.live, self.pace, self.registrar.settings_of, self._publish
         )
-        self.judge = Judge(self.live, self.registrar.settings_of, self.outcomes.decided)
+        self.judge = Judge(self.live, self.registrar.settings_of, self._judged)
+        self.print_keeper = PrintKeeper(
+            self.prints, self.live, self.judge, model_mark(self.detector.model.folder), self.outcomes.event
+        )
         self.desk = CommandDesk(
             self.history,
             self.live,
@@ -180,10 +187,19 @@ class Hub:
         registrar = self.registrar
         registrar.ingest, registrar.judge, registrar.pace = self.ingest, self.judge, self.pace
         registrar.broker, registrar.door = self._broker_address, self._door
-        self._parts = Parts(self.printers, self.history, self.audit, self.live, self.desk, registrar)
+        self._parts = Parts(
+            self.printers,
+            self.history,
+            self.audit,
+            self.live,
+            self.desk,
+            registrar,
+            prints=PrintParts(self.prints, self.print_keeper),
+        )
 
     def _start_watching(self) -> None:
         self.ingest.start()
+        self.print_keeper.start(row.id for row in self.printers.all())
         self.desk.start()
         count = self.settings.detection.workers or workers()
         region_at = self.detector.model.warn
@@ -242,6 +258,10 @@ class Hub:
 
     def _isolation_alarm(self, text: str) -> None:
         self.audit.add(time.time(), "hub", "isolation", detail=text)
+
+    def _judged(self, judgement: Judgement) -> None:
+        self.print_keeper.judged(judgement)
+        self.outcomes.decided(judgement)
 
     def _publish(self, message: Message) -> None:
         self.session.publish(message)

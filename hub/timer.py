@@ -53,12 +53,14 @@ class Timer:
             hub.registrar.reread()
         for row in hub.printers.all():
             self._watch(row.id, now)
+            hub.print_keeper.tick(row.id, time.time())
         hub.desk.tick(time.time())
         hub.history.flush()
         if now - self._pruned > PRUNE_S:
             self._pruned = now
             retention = hub.settings.retention
             hub.history.prune(time.time(), days=retention.days, gigabytes=retention.gigabytes)
+            hub.prints.prune(time.time(), retention.days)
 
     def _watch(self, printer: str, now: float) -> None:
         hub = self._hub

@@ -16,10 +16,12 @@ from hub.access import Kind, Principal, Right, may_use
 from hub.enrolment import Invitation
 from hub.live import Live, PrinterLive
 from hub.policy import PrinterSettings, settings_from
+from hub.print_views import PrintDesk, PrintDetail, PrintParts
 from hub.regions import Region
 from hub.store.audit import Audit
 from hub.store.history import CommandRow, EventRow, EvidenceRow, History, ScoreRow
 from hub.store.printers import PrinterRow, Printers
+from hub.store.prints import PrintRow
 
 
 class NotFound(Exception):
@@ -89,7 +91,10 @@ class Registrar(Protocol):
 
 @dataclass(frozen=True)
 class Parts:
-    """What views are made from. `looked_at` is told each printer whose live picture somebody asks for."""
+    """What views are made from. `looked_at` is told each printer whose live picture somebody asks for.
+
+    Without `prints` nobody has any.
+    """
 
     printers: Printers
     history: History
@@ -98,6 +103,7 @@ class Parts:
     desk: Desk
     registrar: Registrar
     looked_at: Callable[[str], None] = lambda _printer: None
+    prints: PrintParts | None = None
 
 
 class UserView:
@@ -158,7 +164,49 @@ class UserView:
             raise NotFound
         return picture
 
+    def prints(self, printer: str, limit: int = 50, before: int | None = None) -> list[PrintRow]:
+        """Prints, newest first; `before` is the id of the last one already shown."""
+        self._row(printer, Right.VIEW)
+        return self._desk().of(printer, limit, before)
+
+    def print_(self, printer: str, identity: int) -> PrintDetail:
+        """One print with its curve, events, commands and pictures; raises NotFound."""
+        self._row(printer, Right.VIEW)
+        return self._detail(printer, identity)
+
+    def export_print(self, printer: str, identity: int) -> bytes:
+        """One print with its evidence as a zip; raises NotFound."""
+        self._row(printer, Right.VIEW)
+        return self._desk().zipped(self._detail(printer, identity))
+
     # Doing
+
+    def pin_print(self, printer: str, identity: int, *, pinned: bool) -> None:
+        """Keep a print beyond retention, or no longer; raises NotFound, NotAllowed."""
+        self._row(printer, Right.CONTROL)
+        self._desk().pin(self._detail(printer, identity).row, pinned=pinned)
+        self._audit("pin_print" if pinned else "unpin_print", printer, str(identity))
+
+    def mark_print(self, printer: str, identity: int, *, good: bool | None) -> None:
+        """Say whether a print was good, so that the network may learn from it; None leaves that to how it ended."""
+        self._row(printer, Right.CONTROL)
+        self._desk().mark(self._detail(printer, identity).row, good)
+        self._audit("mark_print", printer, f"{identity} good={good}")
+
+    def delete_print(self, printer: str, identity: int) -> None:
+        """Delete a print with its pictures; raises NotFound, NotAllowed, ValueError while it runs."""
+        self._row(printer, Right.OWN)
+        self._desk().delete(self._detail(printer, identity).row)
+        self._audit("delete_print", printer, str(identity))
+
+    def feedback(
+        self, printer: str, evidence: int, label: str, place: tuple[float, float] | None = None
+    ) -> None:
+        """Call a stored picture a `false_alarm`, or a failure that was `missed` at a place (x, y); raises ValueError."""
+        self._row(printer, Right.CONTROL)
+        if not self._desk().say(printer, evidence, self.person, label, place):
+            raise NotFound
+        self._audit("feedback", printer, f"{evidence} {label}")
 
     def order(self, printer: str, action: str) -> CommandRow:
         """Pause, resume or cancel what the printer does now; raises NotFound, NotAllowed, ValueError."""
@@ -215,6 +263,17 @@ class UserView:
         self._parts.registrar.remove(printer)
 
     # Inside
+
+    def _desk(self) -> PrintDesk:
+        if self._parts.prints is None:
+            raise NotFound
+        return PrintDesk(self._parts.prints, self._parts.history.picture)
+
+    def _detail(self, printer: str, identity: int) -> PrintDetail:
+        detail = self._desk().detail(printer, identity)
+        if detail is None:
+            raise NotFound
+        return detail
 
     def _principal(self) -> Principal:
         return Principal(Kind.PERSON, self.person, self._parts.printers.rights_of(self.person))

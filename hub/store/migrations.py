@@ -84,6 +84,26 @@ def m004_audit(db: Database) -> None:
 
 
 @migrations()
+def m005_prints(db: Database) -> None:
+    """Prints as things, what each of them looked like to the network, and what people said about pictures."""
+    db.execute(
+        "CREATE TABLE prints (id INTEGER PRIMARY KEY, printer TEXT NOT NULL REFERENCES printers(id) ON DELETE CASCADE,"
+        " job TEXT NOT NULL, file TEXT NOT NULL, started REAL NOT NULL, ended REAL, outcome TEXT NOT NULL,"
+        " pinned INTEGER NOT NULL DEFAULT 0, good INTEGER)"
+    )
+    db.execute("CREATE INDEX prints_printer_id ON prints(printer, id)")
+    db.execute(
+        "CREATE TABLE habits (print INTEGER NOT NULL REFERENCES prints(id) ON DELETE CASCADE, camera TEXT NOT NULL,"
+        " model TEXT NOT NULL, rows INTEGER NOT NULL, columns INTEGER NOT NULL, cells BLOB NOT NULL,"
+        " PRIMARY KEY (print, camera))"
+    )
+    db.execute(
+        "CREATE TABLE feedback (evidence INTEGER PRIMARY KEY REFERENCES evidence(id) ON DELETE CASCADE,"
+        " printer TEXT NOT NULL, t REAL NOT NULL, person TEXT NOT NULL, label TEXT NOT NULL, x REAL, y REAL)"
+    )
+
+
+@migrations()
 def m006_sharing(db: Database) -> None:
     """Read-only links to one printer, and API tokens of people."""
     db.execute(
