@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import re
 import secrets
@@ -23,6 +24,8 @@ USERNAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 CLIENT_ID_BYTES = 128
 _SEND_BUFFER = 262_144  # a larger one would keep seconds of old frames in the kernel for a slow reader
 _BACKLOG = 1024
+_AT_ONCE = 64
+_PAUSE = 0.1
 
 
 class Refused(Exception):
@@ -44,6 +47,7 @@ class Door:
         self._tasks: set[asyncio.Task[None]] = set()
         self._entering: set[Connection] = set()
         self._handover: dict[str, tuple[str, str]] = {}
+        self._logins = 0
         self._stopping = False
 
     @property
@@ -66,25 +70,39 @@ class Door:
             await asyncio.wait(set(self._tasks))
         await self._broker.shutdown()
 
-    async def listen(self, listening: socket.socket, tls: ssl.SSLContext | None) -> None:
-        """Accept on a listening socket until cancelled."""
+    def listen(self, listening: socket.socket, tls: ssl.SSLContext | None) -> None:
+        """Accept on a listening socket from now on."""
+        asyncio.get_running_loop().add_reader(listening, self._accept, listening, tls)
+
+    def _accept(self, listening: socket.socket, tls: ssl.SSLContext | None) -> None:
         loop = asyncio.get_running_loop()
-        while True:
+        for _ in range(_AT_ONCE):
             try:
-                peer, _ = await loop.sock_accept(listening)
+                peer, _ = listening.accept()
+            except BlockingIOError:
+                return
             except OSError as error:
                 log.warning("cannot accept a connection: %s", error)
-                await asyncio.sleep(0.1)  # out of descriptors: those inside go on being served
-                continue
+                loop.remove_reader(listening)  # out of descriptors: those inside go on being served
+                loop.call_later(_PAUSE, self._listen_again, listening, tls)
+                return
+            peer.setblocking(False)
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
-            task = asyncio.create_task(self._serve(peer, tls))
-            self._tasks.add(task)
-            task.add_done_callback(self._served)
-            self._half_open[task] = None
-            if len(self._half_open) > self.core.limits.half_open:
-                oldest, _ = self._half_open.popitem(last=False)
-                self.core.counts["half_open_evicted"] += 1
-                oldest.cancel()
+            self._receive_at_door(peer, tls)
+
+    def _listen_again(self, listening: socket.socket, tls: ssl.SSLContext | None) -> None:
+        if not self._stopping:
+            self.listen(listening, tls)
+
+    def _receive_at_door(self, peer: socket.socket, tls: ssl.SSLContext | None) -> None:
+        task = asyncio.create_task(self._serve(peer, tls))
+        self._tasks.add(task)
+        task.add_done_callback(functools.partial(self._served, peer))
+        self._half_open[task] = None
+        if len(self._half_open) > self.core.limits.half_open:
+            oldest, _ = self._half_open.popitem(last=False)
+            self.core.counts["half_open_evicted"] += 1
+            oldest.cancel()
 
     def kick(self, username: str) -> None:
         """End every connection of a user at once."""
@@ -93,10 +111,12 @@ class Door:
                 self.core.counts["kicked"] += 1
                 connection.close("revoked")
 
-    def _served(self, task: asyncio.Task[None]) -> None:
+    def _served(self, peer: socket.socket, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         self._half_open.pop(task, None)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if task.cancelled():
+            peer.close()  # it may have been cancelled before it ran at all
+        elif (error := task.exception()) is not None:
             log.error("a connection ended unexpectedly", exc_info=error)
 
     async def _serve(self, peer: socket.socket, tls: ssl.SSLContext | None) -> None:
@@ -173,10 +193,12 @@ class Door:
         self._check_will(username, login.will)
         client_id = owned_id(username, login.client_id or secrets.token_hex(8))
         self._check_room(username, principal, client_id, writer)
+        self._logins += 1
         connection = Connection(
             self.core,
             reader,
             writer,
+            number=self._logins,
             username=username,
             kind=principal.kind,
             client_id=client_id,
@@ -225,6 +247,9 @@ class Door:
         """Serve a connection to its end. A take-over happens inside one user only, and the old one ends first."""
         try:
             while (old := self.connections.get(connection.client_id)) is not None:
+                if connection.over or old.number > connection.number:  # the newest login stays, in any order
+                    connection.close("take-over")
+                    return
                 self.core.counts["takeovers"] += 1
                 self.core.tell("takeover", connection.username, f"by {connection.peer} from {old.peer}")
                 old.close("take-over")

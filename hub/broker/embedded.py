@@ -159,19 +159,14 @@ class EmbeddedBroker:
         self._loop = asyncio.get_running_loop()
         self._door = door = Door(self._core)
         await door.start()
-        listening = [
-            asyncio.create_task(door.listen(each, self._tls if name == "tls" else None))
-            for name, each in self._sockets.items()
-        ]
+        for name, each in self._sockets.items():
+            door.listen(each, self._tls if name == "tls" else None)
         self._ready.set_result(None)
-        try:
-            await self._stopping.wait()
-        finally:
-            for task in listening:
-                task.cancel()
-            await asyncio.gather(*listening, return_exceptions=True)
-            self._close_sockets()
-            await door.stop()
+        await self._stopping.wait()
+        for each in self._sockets.values():
+            self._loop.remove_reader(each)
+        self._close_sockets()
+        await door.stop()
 
 
 def _log_event(event: str, username: str, detail: str) -> None:

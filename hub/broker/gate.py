@@ -44,7 +44,7 @@ async def read_packet(
 
 
 class Connection:
-    """A client that has logged in."""
+    """A client that has logged in, as the `number`th since the broker started."""
 
     def __init__(
         self,
@@ -52,12 +52,14 @@ class Connection:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         *,
+        number: int,
         username: str,
         kind: Kind,
         client_id: str,
         login: packets.Connect,
     ) -> None:
         limits = core.limits
+        self.number = number
         self.username = username
         self.client_id = client_id
         self.peer = peer_name(writer)
