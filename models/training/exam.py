@@ -65,7 +65,7 @@ def main() -> None:
     """Print the exam's figures and keep every score for calibration."""
     parser = argparse.ArgumentParser(description=__doc__)
     data.add_options(parser)
-    parser.add_argument("--side", type=int, default=256)
+    parser.add_argument("--side", type=int, default=224)
     parser.add_argument("--prefix", default="fold-", help="the runs are PREFIXa, PREFIXb, ...")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

@@ -29,26 +29,6 @@ FOLDER = Path("models")
 NAME = "tangle"
 
 
-def calibrate(logits: NDArray, failing: NDArray, rate: float) -> tuple[float, float]:
-    """(temperature, bias) of the best Platt scaling when failures are `rate` of what is seen."""
-    weight = np.where(failing, rate / failing.mean(), (1 - rate) / (1 - failing.mean()))
-    x, y, w = (torch.tensor(np.asarray(v, np.float64)) for v in (logits, failing, weight))
-    scale = torch.zeros((), dtype=torch.float64, requires_grad=True)
-    bias = torch.zeros((), dtype=torch.float64, requires_grad=True)
-    optimiser = torch.optim.LBFGS([scale, bias], max_iter=200)
-
-    def loss():
-        optimiser.zero_grad()
-        z = x * torch.exp(scale) + bias
-        value = (w * torch.nn.functional.binary_cross_entropy_with_logits(z, y, reduction="none")).mean()
-        value = value + 0.002 * (scale**2 + bias**2)
-        value.backward()
-        return value
-
-    optimiser.step(loss)
-    return float(torch.exp(-scale)), float(bias)
-
-
 def export_float(model: network.Detector, path: Path, side: int, temperature: float, bias: float) -> None:
     """The float file: uint8 BGR [1,side,side,3] in, probabilities out."""
     shipped = network.Shipped(model.to(memory_format=torch.contiguous_format), temperature, bias).eval()
@@ -149,40 +129,92 @@ def facts(file: Path, precision: str) -> dict:
     }
 
 
+def fitting(
+    options: argparse.Namespace, model: network.Detector
+) -> tuple[list[data.Picture], NDArray, NDArray]:
+    """Val pictures, and when there is an exam its held-out frames: their pictures, logits and weights.
+
+    Photographs and cameras weigh the same in total, so do failing and good ones within each.
+    """
+    val = [p for p in data.load_singles(options.data) if p.split == "val" and p.label != data.AMBIGUOUS]
+    logits, _ = measure.predict(model, options.data, [p.file for p in val], options.side)
+    if not options.exam:
+        return val, logits, balanced(val)
+    kept: dict[str, float] = json.loads(options.exam.read_text())
+    frames = [f for f in data.load_frames(options.data) if f.file in kept and f.label != data.AMBIGUOUS]
+    told = np.array([kept[f.file] for f in frames])
+    return val + frames, np.concatenate([logits, told]), np.concatenate([balanced(val), balanced(frames)])
+
+
+def balanced(pictures: list[data.Picture]) -> NDArray:
+    """Weights that give failing and good pictures one half each."""
+    failing = np.array([p.label == data.FAILURE for p in pictures])
+    return np.where(failing, 0.5 / failing.sum(), 0.5 / (~failing).sum())
+
+
+def calibrate(logits: NDArray, failing: NDArray, weights: NDArray) -> tuple[float, float]:
+    """(temperature, bias) of the best Platt scaling under the weights."""
+    x, y, w = (torch.tensor(np.asarray(v, np.float64)) for v in (logits, failing, weights / weights.sum()))
+    scale = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    bias = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.LBFGS([scale, bias], max_iter=200)
+
+    def loss():
+        optimiser.zero_grad()
+        z = x * torch.exp(scale) + bias
+        value = (w * torch.nn.functional.binary_cross_entropy_with_logits(z, y, reduction="none")).sum()
+        value = value + 0.002 * (scale**2 + bias**2)
+        value.backward()
+        return value
+
+    optimiser.step(loss)
+    return float(torch.exp(-scale).detach()), float(bias.detach())
+
+
+def thresholds(probabilities: NDArray, pictures: list[data.Picture]) -> tuple[float, float]:
+    """(warn, act): what 2 % and 0.5 % of the good pictures used for fitting reach."""
+    failing = np.array([p.label == data.FAILURE for p in pictures])
+    warn, act = (metrics.threshold_at(probabilities, failing, rate) or 0.5 for rate in (0.02, 0.005))
+    return round(min(warn, 0.95), 3), round(min(act, 0.98), 3)
+
+
 def main() -> None:
     """Export one run into models/."""
     parser = argparse.ArgumentParser(description=__doc__)
     data.add_options(parser)
     parser.add_argument("run")
     parser.add_argument("--version", default="0.1")
-    parser.add_argument("--side", type=int, default=256)
-    parser.add_argument("--warn", type=float, help="threshold; the val figure when missing")
-    parser.add_argument("--act", type=float, help="threshold; the val figure when missing")
+    parser.add_argument("--side", type=int, default=224)
+    parser.add_argument("--ranges", type=int, default=200, help="training pictures for the int8 ranges")
+    parser.add_argument("--exam", type=Path, help="held-out scores to calibrate on beside val")
     parser.add_argument("--folder", type=Path, default=FOLDER)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(1)
-    run = options.cache / "runs" / options.run
-    model = measure.load_model(run / "checkpoint.pt")
-    singles = data.load_singles(options.data)
-    val = [p for p in singles if p.split == "val" and p.label != data.AMBIGUOUS]
-    failing = np.array([p.label == data.FAILURE for p in val])
-    logits, _ = measure.predict(model, options.data, [p.file for p in val], options.side)
-    temperature, bias = calibrate(logits, failing, 0.5)
+    model = measure.load_model(options.cache / "runs" / options.run / "checkpoint.pt")
+    pictures, logits, weights = fitting(options, model)
+    failing = np.array([p.label == data.FAILURE for p in pictures])
+    temperature, bias = calibrate(logits, failing, weights)
+    warn, act = thresholds(1 / (1 + np.exp(-(logits / temperature + bias))), pictures)
     options.folder.mkdir(parents=True, exist_ok=True)
     float_file, int_file = options.folder / f"{NAME}-fp32.onnx", options.folder / f"{NAME}-int8.onnx"
     export_float(model, float_file, options.side, temperature, bias)
     rng = np.random.default_rng(options.seed)
-    pool = data.trainable(singles) + [f for f in data.load_frames(options.data) if f.split == "train"]
-    chosen = [options.data / pool[int(i)].file for i in rng.permutation(len(pool))[:160]]
+    pool = data.trainable(data.load_singles(options.data))
+    pool += [f for f in data.load_frames(options.data) if f.split == "train"]
+    chosen = [options.data / pool[int(i)].file for i in rng.permutation(len(pool))[: options.ranges]]
     export_int8(float_file, int_file, chosen, options.side, options.cache)
-    report = {}
+    val = [p for p in pictures if p.split == "val"]
+    report: dict[str, dict] = {}
     for file, precision in ((float_file, "fp32"), (int_file, "int8")):
-        scores = scores_of(file, options.data, val, options.side)
-        report[f"val_{precision}"] = measure.table(val, scores)
+        report[f"val_{precision}"] = rounded(
+            measure.table(val, scores_of(file, options.data, val, options.side))
+        )
         measure.show(f"val {precision}", report[f"val_{precision}"])
-        if precision == "fp32":
-            warn, act = (metrics.threshold_at(scores, failing, r) or 0.5 for r in (0.03, 0.01))
+    if options.exam:
+        chosen_frames = [i for i, p in enumerate(pictures) if p.rig]
+        held = measure.table([pictures[i] for i in chosen_frames], logits[chosen_frames])
+        report["held_out_cameras"] = rounded(held)
     grid = options.side // 16
     document = {
         "name": NAME,
@@ -190,12 +222,17 @@ def main() -> None:
         "input": {"width": options.side, "height": options.side, "channels": "BGR", "resize": "stretch"},
         "heat": {"width": grid, "height": grid},
         "files": [facts(float_file, "fp32"), facts(int_file, "int8")],
-        "thresholds": {"warn": round(options.warn or warn, 3), "act": round(options.act or act, 3)},
+        "thresholds": {"warn": warn, "act": act},
         "calibration": {"temperature": round(temperature, 4), "bias": round(bias, 4)},
         "metrics": report,
     }
     (options.folder / "model.json").write_text(json.dumps(document, indent=2) + "\n")
-    print(json.dumps(document["thresholds"]))
+    print(json.dumps(document["thresholds"] | document["calibration"]))
+
+
+def rounded(row: dict[str, float | int | None]) -> dict[str, float | int | None]:
+    """Figures to three decimals."""
+    return {k: round(v, 3) if isinstance(v, float) else v for k, v in row.items()}
 
 
 if __name__ == "__main__":

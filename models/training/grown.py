@@ -48,7 +48,7 @@ def main() -> None:
     """Print AUROC of grown frames against the same frames without, per sort of tangle, all folds together."""
     parser = argparse.ArgumentParser(description=__doc__)
     data.add_options(parser)
-    parser.add_argument("--side", type=int, default=256)
+    parser.add_argument("--side", type=int, default=224)
     parser.add_argument("--prefix", default="fold-")
     parser.add_argument("--per-fold", type=int, default=60, help="good frames of each fold's cameras")
     options = parser.parse_args()

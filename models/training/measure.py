@@ -110,7 +110,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     data.add_options(parser)
     parser.add_argument("name")
-    parser.add_argument("--side", type=int, default=256)
+    parser.add_argument("--side", type=int, default=224)
     parser.add_argument("--splits", default="val")
     parser.add_argument("--rigs", default="", help="fixed-camera rigs to score, by comma; all when empty")
     parser.add_argument("--prints", action="store_true", help="one line per print")

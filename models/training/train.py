@@ -123,7 +123,9 @@ def build_mixture(options: argparse.Namespace, held_out: set[str]) -> mixture.Mi
     store = data.PictureStore(options.data, options.cache, singles + frames + own, name)
     store.open()
     chosen = data.trainable(singles)
-    usable = [f for f in frames if f.split == "train" and f.rig not in held_out]
+    usable = [
+        f for f in frames if f.split == "train" and f.rig not in held_out and f.group not in data.DOUBTFUL
+    ]
     usable = own if options.no_frames else usable + own
     cutouts = mixture.load_cutouts(options.data, options.cache, [p for p in chosen if p.boxes])
     rendered = mixture.load_rendered(options.rendered or options.cache / "render" / "dataset")
@@ -142,7 +144,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--schedule", type=int, help="steps of the whole cosine when not all are run")
     parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--side", type=int, default=256)
+    parser.add_argument("--side", type=int, default=224)
     parser.add_argument("--rate", type=float, default=2e-4)
     parser.add_argument("--start", type=Path, help="checkpoint to start from")
     parser.add_argument("--without", default="", help="ingredients to leave out, by comma")
