@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 #: Kind to module. Each module has a `Settings` dataclass and `create(settings) -> Camera`.
 KINDS = {
+    "bambu": "agent.camera.bambu",
     "clip": "agent.camera.clip",
     "folder": "agent.camera.folder",
     "mjpeg": "agent.camera.mjpeg",

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 #: Kind to module. Each module has a `Settings` dataclass and `create(settings) -> Printer`.
 KINDS = {
+    "bambu": "agent.printers.bambu",
+    "moonraker": "agent.printers.moonraker",
     "octoprint": "agent.printers.octoprint",
     "simulated": "agent.printers.simulated",
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from agent.printers.base import ORDERS, CameraOffer, PrinterError, Snapshot, fit
 from agent.printers.heaters import SwitchedOff
 from agent.printers.offers import offer
 from agent.printers.rest import Rest, number, one_line, rows, table, text
+from agent.printers.runs import Run
 
 _CONFIRM_S = 10.0
 _RIGHTS_S = 300.0
@@ -33,29 +33,6 @@ class Settings:
         if not self.key:
             raise ValueError("key is empty")
         Client(self.url)
-
-
-class Run:
-    """Tells one print from the next, also of the same file: OctoPrint gives prints no name of their own."""
-
-    def __init__(self) -> None:
-        self.job = ""
-        self._file: tuple[Any, ...] = ()
-        self._place = self._printed = self._seen = 0.0
-
-    def active(self, file: tuple[Any, ...], place: float, printed_s: float, now: float) -> str:
-        """The id of the running print; new when anything shows that it is not the one seen before."""
-        gap = now - self._seen
-        lost_touch = gap > 30 and printed_s - self._printed < gap - 60
-        went_back = place < self._place or printed_s < self._printed
-        if not self.job or file != self._file or went_back or lost_touch:
-            self.job = secrets.token_hex(8)
-        self._file, self._place, self._printed, self._seen = file, place, printed_s, now
-        return self.job
-
-    def over(self) -> None:
-        """No print is active."""
-        self.job = ""
 
 
 class OctoPrint:

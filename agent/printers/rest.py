@@ -62,12 +62,16 @@ class Rest:
             raise PrinterError(f"{self.name} cannot {what}: HTTP status {reply.status}")
         return reply
 
-    def parsed(self, reply: Reply) -> dict[str, Any]:
-        """The JSON object in a reply."""
+    def content(self, reply: Reply) -> Any:
+        """The JSON in a reply."""
         try:
-            content = reply.json()
+            return reply.json()
         except HttpError as error:
             raise PrinterError(f"{self.name}: {error}") from error
+
+    def parsed(self, reply: Reply) -> dict[str, Any]:
+        """The JSON object in a reply."""
+        content = self.content(reply)
         if not isinstance(content, dict):
             raise PrinterError(f"{self.name}: the reply is not a JSON object")
         return content

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from agent.printers.base import PrinterError
-from agent.printers.octoprint import OctoPrint, Run, Settings
+from agent.printers.octoprint import OctoPrint, Settings
 from agent.settings import SettingsError, build
 from tests.support.printers import JSON, Canned
 from tests.support.web import serve
@@ -149,35 +149,6 @@ def test_a_key_without_print(octoprint):
     assert driver.snapshot().can == (), "asked again only after a while"
     fake.now = 301.0
     assert driver.snapshot().can == ("pause", "cancel")
-
-
-FILE_A, FILE_B = ("local", "a", 1, 2), ("local", "b", 1, 2)
-
-
-@pytest.mark.parametrize(
-    ("second", "same"),
-    [
-        ((FILE_A, 100.0, 12.0, 2.0), True),
-        ((FILE_A, 90.0, 10.0, 2.0), True),
-        ((FILE_A, 90.0, 10.0, 3000.0), False),  # paused or begun again while nobody looked
-        ((FILE_A, 9e5, 2995.0, 3000.0), True),  # went on printing while nobody looked
-        ((FILE_B, 100.0, 12.0, 2.0), False),
-        ((FILE_A, 80.0, 12.0, 2.0), False),
-        ((FILE_A, 100.0, 1.0, 2.0), False),
-    ],
-)
-def test_run_tells_prints_apart(second, same):
-    run = Run()
-    first = run.active(FILE_A, 90.0, 10.0, 0.0)
-    assert (run.active(*second) == first) is same
-
-
-def test_a_long_pause_that_is_watched_stays_the_same_print():
-    run = Run()
-    jobs = {run.active(FILE_A, 90.0, 10.0, now) for now in range(0, 4000, 20)}
-    assert len(jobs) == 1
-    run.over()
-    assert run.active(FILE_A, 90.0, 10.0, 4001.0) not in jobs
 
 
 @given(job=JSON, printer=JSON, flags=JSON, user=JSON)
