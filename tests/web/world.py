@@ -45,6 +45,12 @@ class Desk:
     def __init__(self, world: World) -> None:
         self._world, self.refusal, self.step_s = world, "", 0.0
         self._seq = 0
+        self._closing, self._threads = threading.Event(), []
+
+    def close(self):
+        self._closing.set()
+        for thread in self._threads:
+            thread.join()
 
     def order(self, printer, action, *, initiator, reason):
         if self.refusal:
@@ -67,12 +73,14 @@ class Desk:
         )
         self._world.history.add_command(row)
         if self.step_s:
-            threading.Thread(target=self._advance, args=(row,), daemon=True).start()
+            self._threads.append(threading.Thread(target=self._advance, args=(row,)))
+            self._threads[-1].start()
         return row
 
     def _advance(self, row):
         for stage in ("accepted", "confirmed"):
-            time.sleep(self.step_s)
+            if self._closing.wait(self.step_s):
+                return
             self._world.history.move_command(row.id, stage, "", time.time())
         phase = {"pause": "paused", "resume": "printing", "cancel": "cancelled"}[row.action]
         self._world.set_state(row.printer, phase=phase)
@@ -142,6 +150,7 @@ class World:
         return self.now()
 
     def close(self):
+        self.desk.close()
         self.database.stop()
         if self._folder:
             self._folder.cleanup()
