@@ -7,12 +7,12 @@ import threading
 import time
 from pathlib import Path
 
-from agent.endpoint import Endpoint
 from agent.session import Message, Session
 from hub import access, certificates
 from hub.access import Kind, Principal
-from hub.broker.directory import HUB, ThrowAways
+from hub.broker.directory import HUB
 from hub.broker.embedded import EmbeddedBroker
+from hub.broker.ports import BrokerPort, EmbeddedPort, MosquittoAccess, MosquittoPort, read_authority
 from hub.broker.settings import BrokerSettings
 from hub.broker.settings import load as load_broker
 from hub.commands import CommandDesk
@@ -132,17 +132,39 @@ class Hub:
     def _start_broker(self) -> None:
         names = self.settings.hub.names
         self.certificates = certificates.ensure(self.settings.hub.data / "tls", names)
-        path = self.settings.broker.config
-        chosen = self._broker_settings or (load_broker(Path(path)) if path else BrokerSettings())
-        context = self.certificates.server_context()
-        self.throw_aways = ThrowAways(self.credentials, self._kick)
-        self.broker = EmbeddedBroker(chosen, self.throw_aways, context, self._audit_broker)
-        self.credentials.on_revoked = self._kick
+        self.port = self._broker_port()
+        self.credentials.on_revoked, self.credentials.on_admitted = self.port.revoked, self.port.admitted
         self.isolation = IsolationWatch(
-            lambda: attack(self._own_endpoint(), self.throw_aways), self._isolation_alarm
+            lambda: attack(self.port.own(), self.port.provision), self._isolation_alarm
         )
-        self._begin("broker", self.broker)
+        self._begin("broker", self.port)
         self._begin("isolation", self.isolation)
+
+    def _broker_port(self) -> BrokerPort:
+        section = self.settings.broker
+        if section.kind == "mosquitto":
+            access = MosquittoAccess(
+                host=section.host,
+                port=section.port,
+                ca=read_authority(section.ca),
+                admin=section.admin,
+                token=section.token,
+                public_host=section.public_host,
+                public_port=section.public_port,
+            )
+            return MosquittoPort(access, self.credentials, self.credentials.usernames)
+        chosen = self._broker_settings or (
+            load_broker(Path(section.config)) if section.config else BrokerSettings()
+        )
+        context, ca = self.certificates.server_context(), self.certificates.ca
+        return EmbeddedPort(chosen, self.credentials, context, ca, self._audit_broker)
+
+    @property
+    def broker(self) -> EmbeddedBroker:
+        """The embedded broker; raises HubError when another one is in use."""
+        if not isinstance(self.port, EmbeddedPort):
+            raise HubError("the embedded broker is not in use")
+        return self.port.broker
 
     def _build(self) -> None:
         enrolments = Enrolments(self.printers, self.audit)
@@ -226,9 +248,9 @@ class Hub:
         principal = Principal(Kind.HUB, HUB)
         up = threading.Event()
         session = Session(
-            self._own_endpoint(),
+            self.port.own(),
             username=HUB,
-            token=self.throw_aways.add(principal),
+            token=self.port.provision.add(principal),
             client_id=HUB,
             filters=access.grants(principal).receive,
             on_message=self.ingest.receive,
@@ -240,21 +262,14 @@ class Hub:
             raise HubError("the hub cannot log in to its own broker")
         return session
 
-    def _own_endpoint(self) -> Endpoint:
-        if "plain" in self.broker.ports():
-            return self.broker.endpoint("plain")
-        return self.broker.endpoint("tls", self.certificates.ca)
-
     def _broker_address(self) -> Address:
-        return Address(self.settings.hub.names[0], self.broker.ports()["tls"], self.certificates.ca)
+        public = self.port.public()
+        return Address(public.host or self.settings.hub.names[0], public.port, public.ca)
 
     def _door(self) -> EnrolmentAddress:
         return EnrolmentAddress(
             self.settings.hub.names[0], self.enrolment_server.port, self.certificates.fingerprint
         )
-
-    def _kick(self, username: str) -> None:
-        self.broker.kick(username)
 
     def _isolation_alarm(self, text: str) -> None:
         self.audit.add(time.time(), "hub", "isolation", detail=text)

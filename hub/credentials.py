@@ -21,13 +21,18 @@ class _Entry:
 
 
 class Credentials:
-    """The `Directory` of brokers. `on_revoked` is told each user name whose connections must end now."""
+    """The `Directory` of brokers.
+
+    `on_revoked` is told each user name whose connections must end now, `on_admitted` each new credential with its
+    token, for brokers that keep credentials of their own.
+    """
 
     def __init__(self, printers: Printers) -> None:
         self._printers = printers
         self._lock = threading.Lock()
         self._stored: dict[str, _Entry] = {}
         self.on_revoked: Callable[[str], None] = lambda _username: None
+        self.on_admitted: Callable[[Principal, str], None] = lambda _principal, _token: None
 
     def start(self) -> None:
         """Read all credentials."""
@@ -45,6 +50,17 @@ class Credentials:
             self._stored = fresh
         for username in gone:
             self.on_revoked(username)
+
+    def admit(self, username: str, token: str) -> None:
+        """A credential was stored just now: know it, and let the broker in use know it."""
+        self.reload()
+        principal = self.principal(username)
+        if principal is not None:
+            self.on_admitted(principal, token)
+
+    def usernames(self) -> set[str]:
+        """Every user name that has a stored credential."""
+        return set(self._stored)
 
     def authenticate(self, username: str, password: bytes) -> Principal | None:
         """The principal if the password is one of this user name's live tokens."""

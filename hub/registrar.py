@@ -92,7 +92,7 @@ class PrinterRegistrar:
 
     def _admitted(self, issued: Issued) -> dict[str, Any]:
         """Let every part know a printer's new credential; returns the answer to its agent."""
-        self._credentials.reload()
+        self._credentials.admit(issued.printer, issued.token)
         row = self._printers.get(issued.printer)
         assert row is not None
         self.ingest.trust(row)

@@ -36,9 +36,27 @@ class WebSection:
 
 @dataclass(frozen=True)
 class BrokerSection:
-    """`config`: the embedded broker's `broker.conf`; empty takes its defaults."""
+    """Which broker. `embedded`: `config` is its `broker.conf`, empty takes the defaults. `mosquitto`: the rest.
 
+    `ca` is the PEM file of the authority that signed Mosquitto's certificate (empty: plain MQTT), `admin` and `token`
+    its dynamic-security administrator; `public_host` and `public_port` are told to agents where they differ.
+    """
+
+    kind: str = "embedded"
     config: str = ""
+    host: str = "127.0.0.1"
+    port: int = 8883
+    ca: str = ""
+    admin: str = "printwarden-admin"
+    token: str = ""
+    public_host: str = ""
+    public_port: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("embedded", "mosquitto"):
+            raise ValueError(f"kind: {self.kind!r} is neither embedded nor mosquitto")
+        if self.kind == "mosquitto" and not self.token:
+            raise ValueError("token: Mosquitto's administrator needs one (token_file is better)")
 
 
 @dataclass(frozen=True)

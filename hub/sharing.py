@@ -85,7 +85,7 @@ class PersonSharing:
             label=_label(label),
             rights={printer: int(right) for printer, right in rights.items()},
         )
-        self._parts.credentials.reload()
+        self._parts.credentials.admit(f"i-{identity}", token)
         self._audit("add_integration", identity, label)
         controlled = [printer for printer, right in rights.items() if right >= Right.CONTROL]
         return NewIntegration(
