@@ -61,8 +61,10 @@ class _Case:
     def value(self, scored: Scored) -> float | None:
         """How far one frame speaks for a failure, 0 to 1, or None when it says nothing either way."""
         camera, heat = scored.frame.camera, scored.heat
-        if scored.score is None or not score.fresh(scored.regions, self.acknowledged.get(camera, ())):
+        if scored.score is None:
             return None
+        if not score.fresh(scored.regions, self.acknowledged.get(camera, ())):
+            return min(scored.score, 0.5)  # known to a person: no evidence, but the camera still sees
         if heat is not None and camera not in self.ignored and self.settings.zones.get(camera):
             self.ignored[camera] = zone_cells(self.settings.zones[camera], *heat.shape)
         return evidence(scored.score, heat, self.habits.get(camera), self.ignored.get(camera))
