@@ -1,0 +1,232 @@
+"""What follows from a judgement: shown, written down with its evidence, told, and ordered."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+
+from hub import outcomes
+from hub.judge import Judgement, Scored
+from hub.outcomes import HUB, RARE_S, Outcomes
+from hub.policy import Decision, PrinterSettings
+from hub.store.history import CommandRow
+from tests.support.messages import JPEG, PRINTER, frame
+from tests.support.stores import Time
+
+
+class FakePace:
+    def __init__(self):
+        self.told = []
+
+    def tell(self, printer, certainty, _now):
+        self.told.append((printer, certainty))
+
+
+class FakeDesk:
+    def __init__(self):
+        self.orders, self.error = [], ""
+
+    def order(self, printer, action, *, initiator, reason, dry):
+        if self.error:
+            raise ValueError(self.error)
+        self.orders.append((printer, action, initiator, reason, dry))
+
+
+class FakeJudge:
+    def __init__(self):
+        self.failed = []
+
+    def action_failed(self, printer):
+        self.failed.append(printer)
+
+
+class Scene:
+    def __init__(self, stores, time):
+        self.history, self.live, self.time = stores.history, stores.live, time
+        self.pace, self.published, self.heard = FakePace(), [], []
+        self.settings = PrinterSettings()
+        self.outcomes = Outcomes(
+            self.history, self.live, self.pace, lambda _printer: self.settings, self.published.append
+        )
+        self.outcomes.desk, self.outcomes.judge = FakeDesk(), FakeJudge()
+        self.outcomes.listeners.append(lambda *each: self.heard.append(each))
+
+    def decide(self, kind="none", certainty=0.5, verdict="ok"):
+        scored = Scored(PRINTER, frame(seq=9), 12.0, 0.8, ())
+        decision = Decision(kind, "99% sure for 3 s", certainty)
+        self.outcomes.decided(Judgement(scored, certainty, verdict, decision))
+
+    def events(self):
+        return self.history.events(PRINTER)
+
+    def ended(self, stage, **changes):
+        right = {"action": "pause", "initiator": HUB, "outcome": "", "dry": False}
+        values = {**right, "id": "c1", "printer": PRINTER, "seq": 1, "t": 1.0, "job": "j", "reason": "tangle"}
+        self.outcomes.command_ended(CommandRow(**{**values, "updated": 1.0, "stage": stage, **changes}))
+
+
+@pytest.fixture
+def scene(stores, monkeypatch):
+    time = Time()
+    monkeypatch.setattr(outcomes, "time", time)
+    return Scene(stores, time)
+
+
+def test_every_judgement_is_shown_written_down_and_sets_the_pace(scene):
+    scene.decide(certainty=0.4, verdict="suspect")
+    live = scene.live.printer(PRINTER)
+    assert (live.certainty, live.verdict) == (0.4, "suspect")
+    scene.history.flush()
+    (row,) = scene.history.scores(PRINTER, 0.0)
+    assert (row.camera, row.score, row.certainty) == ("main", 0.8, 0.4)
+    assert scene.pace.told == [(PRINTER, 0.4)]
+    assert scene.events() == []
+
+
+def test_a_verdict_is_published_when_it_changes(scene):
+    scene.decide(verdict="suspect", certainty=0.61234)
+    scene.decide(verdict="suspect")
+    scene.decide(verdict="ok", certainty=None)
+    bodies = [json.loads(each.payload) for each in scene.published]
+    assert [(each["verdict"], each["certainty"]) for each in bodies] == [("suspect", 0.612), ("ok", None)]
+    assert {each.retain for each in scene.published} == {True}
+
+
+def test_a_warning_is_an_event_with_its_picture_and_no_order(scene):
+    scene.decide("warn")
+    (event,) = scene.events()
+    assert (event.kind, event.level, event.text) == ("suspected", "warning", "suspicious: 99% sure for 3 s")
+    (kept,) = scene.history.evidence(PRINTER, event=event.id)
+    assert scene.history.picture(PRINTER, kept.id) == JPEG
+    assert scene.outcomes.desk.orders == []
+    assert scene.heard == [(PRINTER, "suspected", "warning", event.text)]
+
+
+def test_an_alert_is_loud_and_orders_nothing(scene):
+    scene.decide("alert")
+    (event,) = scene.events()
+    assert (event.kind, event.level) == ("failing", "alarm")
+    assert scene.outcomes.desk.orders == []
+
+
+@pytest.mark.parametrize("action", ["pause", "cancel"])
+@pytest.mark.parametrize("dry", [False, True])
+def test_an_order_is_given_with_its_reason(scene, action, dry):
+    scene.settings = PrinterSettings(dry_run=dry)
+    scene.decide(action)
+    (event,) = scene.events()
+    assert event.text == f"failing: {action} ordered: 99% sure for 3 s"
+    assert (event.data["frame"], event.data["dry_run"]) == (9, dry)
+    assert scene.outcomes.desk.orders == [(PRINTER, action, HUB, "99% sure for 3 s", dry)]
+
+
+def test_an_order_that_cannot_be_given_is_an_alarm_and_tried_again(scene):
+    scene.outcomes.desk.error = "its agent is not connected"
+    scene.decide("pause")
+    assert [each.kind for each in scene.events()] == ["pause_failed", "failing"]
+    assert scene.events()[0].level == "alarm"
+    assert scene.outcomes.judge.failed == [PRINTER]
+
+
+def test_a_full_disk_is_an_alarm_and_the_print_is_paused_all_the_same(scene, monkeypatch):
+    def full(*_arguments, **_options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(scene.history, "add_evidence", full)
+    scene.decide("pause")
+    assert [each.kind for each in scene.events()] == ["storage", "failing"]
+    assert scene.outcomes.desk.orders
+
+
+@pytest.mark.parametrize(
+    ("stage", "changes", "kind", "level", "text"),
+    [
+        (
+            "confirmed",
+            {},
+            "paused",
+            "info",
+            "paused, confirmed by the printer (asked by printwarden: tangle)",
+        ),
+        ("confirmed", {"action": "resume"}, "resumed", "info", "resumed, confirmed by the printer"),
+        ("confirmed", {"action": "cancel"}, "cancelled", "info", "cancelled, confirmed by the printer"),
+        (
+            "confirmed",
+            {"dry": True, "outcome": "dry run"},
+            "dry_run",
+            "info",
+            "would have paused (dry run; asked",
+        ),
+        ("failed", {"outcome": "no answer"}, "pause_failed", "alarm", "could not pause (no answer; asked by"),
+        ("refused", {"action": "resume"}, "resume_refused", "alarm", "could not resume"),
+    ],
+)
+def test_the_end_of_a_command_in_words(scene, stage, changes, kind, level, text):
+    scene.ended(stage, **changes)
+    (event,) = scene.events()
+    assert (event.kind, event.level) == (kind, level)
+    assert event.text.startswith(text)
+    assert event.data == {"command": "c1"}
+
+
+def test_only_a_failed_order_of_the_hub_itself_is_tried_again(scene):
+    scene.ended("confirmed")
+    scene.ended("failed", initiator="olivia")
+    assert scene.outcomes.judge.failed == []
+    scene.ended("refused")
+    assert scene.outcomes.judge.failed == [PRINTER]
+
+
+@pytest.mark.parametrize(
+    ("watch", "level", "text"),
+    [
+        ("not_watched", "alarm", "NOT WATCHED: its agent is not connected"),
+        ("watched", "info", "watched again: its agent is not connected"),
+        ("standing_down", "info", "watch stands down: its agent is not connected"),
+    ],
+)
+def test_a_change_of_the_watch_is_told_and_published(scene, caplog, watch, level, text):
+    caplog.set_level(logging.INFO)
+    scene.outcomes.watch_changed(PRINTER, watch, "its agent is not connected")
+    (event,) = scene.events()
+    assert (event.kind, event.level, event.text) == (watch, level, text)
+    assert len(scene.published) == 1
+    (record,) = caplog.records
+    assert (record.levelno == logging.WARNING) == (level == "alarm")
+
+
+def test_what_a_stranger_can_provoke_is_told_once_a_minute(scene):
+    for _ in range(3):
+        scene.outcomes.message_refused(PRINTER, "bad_signature")
+        scene.outcomes.message_refused(PRINTER, "repeated")
+    scene.time.pass_(RARE_S)
+    scene.outcomes.message_refused(PRINTER, "bad_signature")
+    texts = [each.text for each in scene.events()]
+    assert len(texts) == 3
+    assert sum("(bad_signature)" in each for each in texts) == 2
+
+
+def test_the_memory_of_what_was_told_is_bounded(scene, monkeypatch):
+    monkeypatch.setattr(outcomes, "MAX_TOLD", 10)
+    for number in range(50):
+        scene.outcomes.intent_refused(PRINTER, f"reason {number}")
+    assert len(scene.outcomes._told) <= 12
+
+
+@pytest.mark.parametrize(
+    ("tell", "reason", "kind", "level"),
+    [
+        ("message_refused", "bad_signature", "refused", "warning"),
+        ("message_refused", "cloned", "cloned", "alarm"),
+        ("strange_command", "bad_signature", "intrusion", "alarm"),
+        ("strange_command", "repeated", "stale_command", "warning"),
+        ("strange_command", "late", "stale_command", "warning"),
+        ("intent_refused", "no right", "intent_refused", "warning"),
+    ],
+)
+def test_attempts_are_told_by_their_kind(scene, tell, reason, kind, level):
+    getattr(scene.outcomes, tell)(PRINTER, reason)
+    (event,) = scene.events()
+    assert (event.kind, event.level) == (kind, level)
