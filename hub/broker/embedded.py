@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import ipaddress
 import logging
 import socket
 import ssl
 import threading
 import time
+from collections.abc import Callable
 
 from agent.endpoint import Endpoint
 from hub.broker.audit import Audit, AuditRelay
@@ -19,6 +21,8 @@ from hub.broker.door import Door, open_socket
 from hub.broker.settings import BrokerSettings, ListenerSettings
 
 log = logging.getLogger(__name__)
+
+_PATIENCE = 30.0
 
 #: Everything `metrics` counts from the start of the broker; it adds the gauges.
 COUNTERS = (
@@ -87,18 +91,18 @@ class EmbeddedBroker:
         self._ready.result()
 
     def stop(self) -> None:
-        """End every connection and the broker's thread."""
+        """End every connection and the broker's thread, for good."""
         if self._loop is None:
             return
-        self._loop.call_soon_threadsafe(self._stopping.set)
-        self._thread.join(30)
+        self._tell_loop(self._stopping.set)
+        self._thread.join(_PATIENCE)
         self._relay.stop()
         self._loop = None
 
     def kick(self, username: str) -> None:
         """End every connection of a user at once; from any thread, without waiting."""
-        if self._loop is not None and self._door is not None:
-            self._loop.call_soon_threadsafe(self._door.kick, username)
+        if self._door is not None:
+            self._tell_loop(self._door.kick, username)
 
     def endpoint(self, listener: str = "plain", ca: str = "") -> Endpoint:
         """Where this machine reaches a listener ("plain" or "tls"); raises BrokerError when it is not open."""
@@ -125,6 +129,11 @@ class EmbeddedBroker:
         values["retained"] = len(self._core.retained)
         values["audit_suppressed"] = self._relay.suppressed
         return values
+
+    def _tell_loop(self, what: Callable[..., None], *arguments: str) -> None:
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and every connection with it
+                self._loop.call_soon_threadsafe(what, *arguments)
 
     def _open(self, name: str, listener: ListenerSettings) -> None:
         if not listener.enabled:
