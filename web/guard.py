@@ -58,7 +58,7 @@ def wants_json() -> bool:
 
 
 def _who_asks() -> None:
-    token = session.get("token")
+    token = session.get("token") if request.endpoint != "static" else None
     g.session = site().people.session(token, site().clock()) if isinstance(token, str) else None
 
 

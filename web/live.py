@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -24,21 +25,26 @@ blueprint = Blueprint("live", __name__)
 
 
 class Waiters:
-    """Bounds how many requests may wait for a picture at once; `close` sends all of them home."""
+    """Bounds how many requests may wait for a picture at once, also for one person; `close` sends all of them home."""
 
     def __init__(self, places: int) -> None:
-        self._places = threading.BoundedSemaphore(places)
+        self._places = places
+        self._waiting: Counter[str] = Counter()
+        self._lock = threading.Lock()
         self._closed = threading.Event()
 
     @contextmanager
-    def place(self) -> Iterator[bool]:
+    def place(self, person: str) -> Iterator[bool]:
         """Whether this request may wait, for the length of the block."""
-        got = self._places.acquire(blocking=False)
+        with self._lock:
+            got = self._waiting.total() < self._places and self._waiting[person] < max(1, self._places // 2)
+            self._waiting[person] += got
         try:
             yield got
         finally:
-            if got:
-                self._places.release()
+            with self._lock:
+                self._waiting[person] -= got
+                self._waiting += Counter()  # drops those who wait for nothing
 
     def close(self) -> None:
         """Nobody waits any longer."""
@@ -96,7 +102,7 @@ def frame(printer: str, camera: str) -> ResponseReturnValue:
 def _wait(printer: str, camera: str, after: int) -> Frame | None:
     """Wait in slices: each asks again whether this person may see this printer."""
     waiters = waiters_of(current_app)
-    with waiters.place() as may_wait:
+    with waiters.place(own_view().person) as may_wait:
         end = time.monotonic() + LONGEST_S
         while may_wait and not waiters.closed and time.monotonic() < end:
             found = own_view().frame(printer, camera, after, SLICE_S)

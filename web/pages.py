@@ -69,10 +69,11 @@ def cancel(printer: str) -> ResponseReturnValue:
 
 @blueprint.get("/p/<printer>/evidence/<int:picture>.jpg")
 def evidence(printer: str, picture: int) -> ResponseReturnValue:
-    """A stored picture; it never changes."""
+    """A stored picture. A browser may keep it but asks each time whether it still may show it."""
     answer = Response(own_view().picture(printer, picture), mimetype="image/jpeg")
-    answer.headers["Cache-Control"] = "private, max-age=86400, immutable"
-    return answer
+    answer.headers["Cache-Control"] = "private, no-cache"
+    answer.set_etag(f"{printer}-{picture}")
+    return answer.make_conditional(request)
 
 
 @blueprint.get("/p/<printer>/settings")

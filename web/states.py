@@ -7,15 +7,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from flask import current_app
+
 from agent.camera.jpeg import JpegError, size
 from hub.access import Right
+from hub.policy import PrinterSettings
 from hub.store.history import EventRow, EvidenceRow
 from hub.views import CameraCard, PrinterCard, UserView
 from web import words
-from web.curve import COLUMNS, SPANS, curve
+from web.curve import COLUMNS, SPANS, Curve, curve
 from web.site import site
 
 EVENTS, COMMANDS, PICTURES = 30, 10, 12
+#: Curves over more than this are kept, so that an open page does not read a day of scores every two seconds.
+SHORT_S = 1800.0
+CURVES = 100
 
 
 @dataclass(frozen=True)
@@ -45,12 +51,7 @@ def printer_state(view: UserView, printer: str, wanted: Mapping[str, str]) -> di
     now = site().clock()
     span = wanted.get("span", "")
     span = span if span in SPANS else "30m"
-    length = SPANS[span][0]
-    end = (
-        math.ceil(now * COLUMNS / length) * length / COLUMNS
-    )  # in whole columns, so that a quiet page stays the same
     events = view.events(printer, EVENTS)
-    scores = view.scores(printer, end - length)
     camera = chosen_camera(card, wanted.get("camera", "")) or _first(card)
     return {
         "tile": _tile(card),
@@ -59,7 +60,7 @@ def printer_state(view: UserView, printer: str, wanted: Mapping[str, str]) -> di
         "now": now,
         "span": span,
         "spans": SPANS,
-        "curve": curve(scores, events, card.settings, end, length),
+        "curve": _curve(view, card, span, events, now),
         "events": events,
         "pictures_of": _by_event(view.evidence(printer, PICTURES), events),
         "evidence": view.evidence(printer, PICTURES),
@@ -67,6 +68,24 @@ def printer_state(view: UserView, printer: str, wanted: Mapping[str, str]) -> di
         "buttons": words.buttons(card),
         "owns": card.right >= Right.OWN,
     }
+
+
+def _curve(view: UserView, card: PrinterCard, span: str, events: list[EventRow], now: float) -> Curve:
+    """The curve up to the end of the present column. The long ones are drawn once for each column and kept."""
+    length = SPANS[span][0]
+    end = math.ceil(now * COLUMNS / length) * length / COLUMNS
+    kept: dict[tuple[str, str], tuple[float, PrinterSettings, Curve]] = current_app.extensions.setdefault(
+        "printwarden_curves", {}
+    )
+    known = kept.get((card.id, span))
+    if known and known[:2] == (end, card.settings) and length > SHORT_S:
+        return known[2]
+    drawn = curve(view.scores(card.id, end - length), events, card.settings, end, length)
+    if length > SHORT_S:
+        if len(kept) >= CURVES:
+            kept.clear()
+        kept[card.id, span] = (end, card.settings, drawn)
+    return drawn
 
 
 def picture_size(view: UserView, printer: str, camera: CameraCard | None) -> tuple[int, int]:

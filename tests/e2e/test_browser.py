@@ -178,8 +178,8 @@ def test_the_regions_lie_on_the_picture(window, printers):
         picture = window.driver.execute_script(box, "#frame")
         assert window.driver.execute_script(box, "#overlay svg") == pytest.approx(picture, abs=1)
         region = window.driver.execute_script(box, ".region rect:not(.halo)")
-        assert region[0] == pytest.approx(picture[0] + 0.36 * picture[2], abs=4)
-        assert region[2] == pytest.approx(0.3 * picture[2], abs=4)
+        assert region[0] == pytest.approx(picture[0] + 0.3 * picture[2], abs=4)
+        assert region[2] == pytest.approx(0.42 * picture[2], abs=4)
 
 
 def test_a_dead_hub_is_told(window, viewer, printers):

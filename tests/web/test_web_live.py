@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from hub.access import Right
 from hub.policy import PrinterSettings
 from hub.store.history import EventRow, ScoreRow
 from tests.web.world import picture
@@ -74,8 +75,6 @@ def test_waiting_ends(bench, patience, olivia):
 
 
 def test_whoever_loses_the_right_waits_no_longer(bench, monkeypatch, world, browser):
-    from hub.access import Right
-
     monkeypatch.setattr(live, "SLICE_S", 0.1)
     world.person("vera")
     world.printers.grant(bench, "vera", Right.VIEW)
@@ -97,17 +96,31 @@ def test_a_wrong_number(after, bench, olivia):
 def test_only_so_many_wait(bench, world, browser, monkeypatch):
     """The rest is answered at once, so that every thread that is left serves pages."""
     monkeypatch.setattr(live, "LONGEST_S", 3.0)
-    browsers = [browser("olivia") for _ in range(12)]
+    for name in ("vera", "nora"):
+        world.person(name)
+        world.printers.grant(bench, name, Right.VIEW)
+    browsers = [browser(name) for name in ("olivia", "vera", "nora") for _ in range(5)]
 
     def ask(one):
         began = time.monotonic()
         answer = one.get(f"/p/{bench}/frame/nozzle.jpg?after=5")
         return answer.status_code, time.monotonic() - began
 
-    with ThreadPoolExecutor(12) as pool:
+    with ThreadPoolExecutor(15) as pool:
         answers = list(pool.map(ask, browsers))
     assert {code for code, _ in answers} == {304}
     assert sum(seconds >= 2.9 for _, seconds in answers) == world.site.waiters
+
+
+def test_nobody_takes_all_places():
+    waiters = live.Waiters(4)
+    with waiters.place("a") as first, waiters.place("a") as second, waiters.place("a") as third:
+        assert (first, second, third) == (True, True, False)
+        with waiters.place("b") as one, waiters.place("c") as other, waiters.place("d") as late:
+            assert (one, other, late) == (True, True, False)
+    with waiters.place("a") as again:
+        assert again
+    assert not waiters._waiting
 
 
 def test_looking_is_told_to_the_hub(bench, world, olivia, patience):

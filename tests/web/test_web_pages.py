@@ -72,7 +72,10 @@ def test_evidence_is_served_to_its_owner_only(bench, world, olivia, browser):
     foreign = world.printer("Other", "mallory")
     answer = olivia.get(f"/p/{bench}/evidence/{kept}.jpg")
     assert answer.data == picture(1)
-    assert answer.headers["Cache-Control"].startswith("private")
+    assert answer.headers["Cache-Control"] == "private, no-cache"
+    known = {"If-None-Match": answer.headers["ETag"]}
+    assert olivia.get(f"/p/{bench}/evidence/{kept}.jpg", headers=known).status_code == 304
+    assert browser("mallory").get(f"/p/{bench}/evidence/{kept}.jpg", headers=known).status_code == 404
     assert browser("mallory").get(f"/p/{foreign}/evidence/{kept}.jpg").status_code == 404
 
 
@@ -267,3 +270,28 @@ def test_an_error_of_ours_is_told_without_details(world, olivia):
     assert answer.status_code == 500
     assert "Watching goes on" in answer.text
     assert "secret detail" not in answer.text
+
+
+def test_a_long_curve_is_read_once_for_each_column(bench, world, olivia, monkeypatch):
+    """A day of scores is too much to read every two seconds."""
+    now = time.time() // 240 * 240 + 1
+    world.now = lambda: now
+    asked = []
+    scores = world.history.scores
+    monkeypatch.setattr(world.history, "scores", lambda *given: asked.append(given) or scores(*given))
+    for _ in range(3):
+        olivia.get(f"/p/{bench}/live?span=24h")
+    assert len(asked) == 1
+    world.printers.save_settings(bench, {"warn_at": 0.3})
+    assert "warns at 30 %" in olivia.get(f"/p/{bench}/live?span=24h").text
+    now += 240
+    olivia.get(f"/p/{bench}/live?span=24h")
+    assert len(asked) == 3
+
+
+def test_places_that_do_not_count_are_drawn(bench, world, olivia):
+    zones = {"nozzle": [[[0.0, 0.5], [0.2, 1.0]], [[0.5, 0.0], [1.0, 0.0], [1.0, 0.5]]]}
+    world.printers.save_settings(bench, {"zones": zones})
+    page = olivia.get(f"/p/{bench}").text
+    assert 'points="0.0000,0.5000 0.2000,0.5000 0.2000,1.0000 0.0000,1.0000 "' in page
+    assert page.count('class="zone"') == 2

@@ -143,7 +143,9 @@ class World:
         )
         self.app = application() if quick else create_app(self.site)
         if quick:
-            self.app.extensions.update({EXTENSION: self.site, "printwarden_door": Door()})
+            self.app.extensions.update(
+                {EXTENSION: self.site, "printwarden_door": Door(), "printwarden_curves": {}}
+            )
             live.install(self.app, self.site.waiters)
 
     def _clock(self):
@@ -251,7 +253,7 @@ def workshop(world: World) -> dict[str, str]:
         "School printer": world.printer("School printer", "olivia", progress=0.36),
         "New one": world.printers.add("New one", "olivia", now).id,
     }
-    tangle = (Region(0.36, 0.42, 0.3, 0.34, 0.94), Region(0.7, 0.66, 0.12, 0.12, 0.58))
+    tangle = (Region(0.3, 0.43, 0.42, 0.36, 0.94),)
     left = ids["Workshop left"]
     world.frame(left, 7, frames[int(count * 0.85)], regions=tangle, score=0.94)
     world.frame(left, 9, frames[int(count * 0.5)], camera="side", score=0.31)
@@ -259,7 +261,13 @@ def workshop(world: World) -> dict[str, str]:
     live.verdict, live.certainty = "failing", 0.993
     world.frame(ids["Workshop right"], 31, frames[int(count * 0.3)])
     world.frame(ids["Resin corner"], 12, frames[int(count * 0.1)])
-    world.frame(ids["School printer"], 4, frames[int(count * 0.62)], regions=tangle[1:], score=0.58)
+    world.frame(
+        ids["School printer"],
+        4,
+        frames[int(count * 0.62)],
+        regions=(Region(0.32, 0.46, 0.34, 0.28, 0.58),),
+        score=0.58,
+    )
     live = world.live.printer(ids["School printer"])
     live.verdict, live.certainty = "suspect", 0.71
     world.frame(ids["Attic"], 4, frames[int(count * 0.2)])

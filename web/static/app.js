@@ -76,8 +76,8 @@
           image.src = address = URL.createObjectURL(await answer.blob());
           await image.decode().catch(() => undefined);
           if (old) URL.revokeObjectURL(old);
-        } else if (answer.status !== 304) {
-          await sleep(EVERY_MS);
+        } else if (answer.status !== 304 || Date.now() - began < 500) {
+          await sleep(EVERY_MS); // nothing there, or no place to wait for it
         }
       } catch {
         await sleep(EVERY_MS);
