@@ -8,12 +8,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import segno
 
 from hub import certificates
-from hub.enrolment import Enrolments
+from hub.broker.mosquitto_config import write_private
+from hub.enrolment import LIFETIME_S, Enrolments, Invitation
 from hub.settings import HubSettings, load
 from hub.store.audit import Audit
 from hub.store.database import Database
@@ -50,10 +52,30 @@ def add_commands(commands: Any) -> None:
     _action(users, "list", "list people", _user_list)
     _action(users, "password", "set a password", _user_password).add_argument("name")
     _action(users, "link", "show a one-time sign-in link", _user_link).add_argument("name")
+    quota = _action(users, "quota", "set how many printers a person may own", _user_quota)
+    quota.add_argument("name")
+    quota.add_argument("printers", type=int)
     printers = commands.add_parser("printer", help="printers").add_subparsers(required=True, metavar="ACTION")
     new = _action(printers, "add", "add a printer and show its enrolment line", _printer_add)
     new.add_argument("name")
     new.add_argument("--owner", required=True, help="the person who owns it")
+    batch = _action(
+        printers, "batch", "add many printers and write their enrolment lines into a file", _printer_batch
+    )
+    batch.add_argument("prefix", help='names become "PREFIX 1", "PREFIX 2", ...')
+    batch.add_argument("count", type=int)
+    batch.add_argument("file", type=Path, help="readable by its owner only; one name and line a row")
+    batch.add_argument("--owner", required=True)
+    batch.add_argument("--hours", type=float, default=24.0, help="how long the lines work (%(default)s)")
+    move = _action(
+        printers,
+        "move",
+        "give a printer to another owner: a new id, no history, enrolled anew",
+        _printer_move,
+    )
+    move.add_argument("printer", help="id or name")
+    move.add_argument("--to", required=True, help="the new owner")
+    move.add_argument("--yes", action="store_true", help="do not ask")
     _action(printers, "list", "list printers", _printer_list)
     _action(printers, "invite", "show a fresh enrolment line", _printer_invite).add_argument(
         "printer", help="id or name"
@@ -132,6 +154,54 @@ def _printer_add(office: Office, options: argparse.Namespace) -> int:
     return _invite(office, row)
 
 
+def _printer_batch(office: Office, options: argparse.Namespace) -> int:
+    """All printers or none: the quota is asked for the whole batch first."""
+    person = office.people.get(_known_person(office, options.owner))
+    assert person is not None
+    free = person.quota - office.printers.owned_by(person.name)
+    if not 1 <= options.count <= free:
+        raise ValueError(
+            f"{person.name} may add {max(free, 0)} printers; raise it with: printwarden user quota"
+        )
+    if not 0 < options.hours <= 24 * 7:
+        raise ValueError("--hours: at most a week")
+    rows = []
+    for number in range(1, options.count + 1):
+        row = office.printers.add(checked_name(f"{options.prefix} {number}"), person.name, time.time())
+        rows.append(f"{row.name}\t{_mint(office, row, options.hours * 3600).line}\n")
+    write_private(options.file, "".join(rows))
+    office.note("add_batch", person.name, f"{options.count} printers")
+    print(
+        f"{options.count} printers added; their lines are in {options.file} and work once, for {options.hours:g} hours"
+    )
+    return 0
+
+
+def _printer_move(office: Office, options: argparse.Namespace) -> int:
+    """A new owner means a new printer: nothing of the old one's key, history or grants goes along."""
+    old, person = _known_printer(office, options.printer), _known_person(office, options.to)
+    question = f"move {old.name!r} from {old.owner} to {person}? Its history ends. Type its name: "
+    if not options.yes and input(question) != old.name:
+        print("nothing was moved")
+        return 1
+    owner = office.people.get(person)
+    assert owner is not None
+    if office.printers.owned_by(person) >= owner.quota:
+        raise ValueError(f"{person} may own {owner.quota} printers")
+    new = office.printers.add(old.name, person, time.time())
+    office.printers.save_settings(new.id, old.settings)
+    office.printers.remove(old.id)
+    office.note("move_printer", new.id, f"was {old.id} of {old.owner}")
+    return _invite(office, new)
+
+
+def _user_quota(office: Office, options: argparse.Namespace) -> int:
+    office.people.set_quota(_known_person(office, options.name), options.printers)
+    office.note("set_quota", options.name, str(options.printers))
+    print(f"{options.name} may own {options.printers} printers")
+    return 0
+
+
 def _printer_list(office: Office, _options: argparse.Namespace) -> int:
     for row in office.printers.all():
         print(f"{row.id}  {row.owner:16} {row.name}" + ("" if row.enrolled else "   (no agent enrolled yet)"))
@@ -166,21 +236,26 @@ def _audit_list(office: Office, _options: argparse.Namespace) -> int:
     return 0
 
 
-def _invite(office: Office, row: PrinterRow) -> int:
+def _mint(office: Office, row: PrinterRow, lifetime: float) -> Invitation:
     section = office.settings.hub
     if not section.enrolment_port:
         raise ValueError(
             "hub.enrolment_port is 0 in the settings, so only the running hub knows it; use the viewer"
         )
     made = certificates.ensure(section.data / "tls", section.names)
-    invitation = Enrolments(office.printers, office.audit).mint(
+    return Enrolments(office.printers, office.audit).mint(
         row.owner,
         row.id,
         host=section.names[0],
         port=section.enrolment_port,
         fingerprint=made.fingerprint,
         now=time.time(),
+        lifetime=lifetime,
     )
+
+
+def _invite(office: Office, row: PrinterRow) -> int:
+    invitation = _mint(office, row, LIFETIME_S)
     office.note("invite", row.id)
     print(f"{row.name}: run this beside the printer within 15 minutes; it works once\n")
     print(f"  printwarden-agent enrol {invitation.line}\n")

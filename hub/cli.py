@@ -13,7 +13,7 @@ from pathlib import Path
 
 from agent import __version__
 from agent.settings import SettingsError
-from hub import admin, detection_cli
+from hub import admin, broker_cli, detection_cli
 from hub.app import Hub, HubError
 from hub.broker.embedded import BrokerError
 from hub.clips import ClipError
@@ -82,6 +82,7 @@ def _parser(make_viewer: MakeViewer) -> argparse.ArgumentParser:
     check.add_argument("--isolation", action="store_true", help="attack the broker that is in use")
     check.set_defaults(run=lambda options: doctor(load(options.config), isolation=options.isolation))
     admin.add_commands(commands)
+    broker_cli.add_commands(commands)
     detection_cli.add_commands(commands)
     return parser
 

@@ -54,15 +54,23 @@ class Enrolments:
         self._audit = audit
 
     def mint(
-        self, person: str, printer: str, *, host: str, port: int, fingerprint: str, now: float
+        self,
+        person: str,
+        printer: str,
+        *,
+        host: str,
+        port: int,
+        fingerprint: str,
+        now: float,
+        lifetime: float = LIFETIME_S,
     ) -> Invitation:
         """A single-use enrolment of `printer` for `person`; an older open one of that printer is void."""
         secret = secrets.token_urlsafe(24)
         identity = self._printers.add_enrolment(
-            printer, person, secret, now=now, lifetime=LIFETIME_S, tries=TRIES
+            printer, person, secret, now=now, lifetime=lifetime, tries=TRIES
         )
         ticket = Ticket(host=host, port=port, identity=identity, secret=secret, fingerprint=fingerprint)
-        return Invitation(printer=printer, line=str(ticket), expires=now + LIFETIME_S)
+        return Invitation(printer=printer, line=str(ticket), expires=now + lifetime)
 
     def redeem(self, identity: str, secret: str, now: float) -> Issued:
         """Exchange a secret for a fresh credential, once; raises EnrolmentError."""

@@ -102,6 +102,13 @@ class People:
         row = self._db.row("SELECT password_hash FROM people WHERE name = ? AND disabled = 0", name)
         return bool(row and row["password_hash"])
 
+    def set_quota(self, name: str, printers: int) -> None:
+        """How many printers a person may own; raises PersonError for a negative number."""
+        if not 0 <= printers <= 10_000:
+            raise PersonError("a quota lies from 0 to 10000 printers")
+        with self._db.write() as db:
+            db.execute("UPDATE people SET quota = ? WHERE name = ?", [printers, name])
+
     def check_password(self, name: str, password: str) -> Person | None:
         """The person if the password is right. Takes as long for a name that does not exist."""
         row = self._db.row("SELECT password_hash FROM people WHERE name = ? AND disabled = 0", name)
