@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+from unittest import mock
+
+from argon2 import PasswordHasher
 
 from hub.live import Live
+from hub.store import people
 from hub.store.audit import Audit
 from hub.store.database import Database
 from hub.store.history import History
@@ -42,8 +46,9 @@ class Stores:
 
     @cached_property
     def people(self) -> People:
-        """Made when first needed, since it hashes a password, which is slow on purpose."""
-        return People(self.database)
+        """People whose passwords are hashed quickly; the real thing is slow on purpose."""
+        with mock.patch.object(people, "PasswordHasher", partial(PasswordHasher, time_cost=1, memory_cost=8)):
+            return People(self.database)
 
     def person(self, name: str = "olivia", quota: int = 10) -> str:
         """A person who can sign in by link."""
