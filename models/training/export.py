@@ -134,22 +134,26 @@ def fitting(
 ) -> tuple[list[data.Picture], NDArray, NDArray]:
     """Val pictures, and when there is an exam its held-out frames: their pictures, logits and weights.
 
-    Photographs and cameras weigh the same in total, so do failing and good ones within each.
+    Photographs and cameras weigh the same in total; within each, failing pictures weigh `--share` of the whole.
     """
     val = [p for p in data.load_singles(options.data) if p.split == "val" and p.label != data.AMBIGUOUS]
     logits, _ = measure.predict(model, options.data, [p.file for p in val], options.side)
     if not options.exam:
-        return val, logits, balanced(val)
+        return val, logits, weighed(val, options.share)
     kept: dict[str, float] = json.loads(options.exam.read_text())
     frames = [f for f in data.load_frames(options.data) if f.file in kept and f.label != data.AMBIGUOUS]
     told = np.array([kept[f.file] for f in frames])
-    return val + frames, np.concatenate([logits, told]), np.concatenate([balanced(val), balanced(frames)])
+    return (
+        val + frames,
+        np.concatenate([logits, told]),
+        np.concatenate([weighed(val, options.share), weighed(frames, options.share)]),
+    )
 
 
-def balanced(pictures: list[data.Picture]) -> NDArray:
-    """Weights that give failing and good pictures one half each."""
+def weighed(pictures: list[data.Picture], share: float) -> NDArray:
+    """Weights under which failing pictures are `share` of the whole."""
     failing = np.array([p.label == data.FAILURE for p in pictures])
-    return np.where(failing, 0.5 / failing.sum(), 0.5 / (~failing).sum())
+    return np.where(failing, share / failing.sum(), (1 - share) / (~failing).sum())
 
 
 def calibrate(logits: NDArray, failing: NDArray, weights: NDArray) -> tuple[float, float]:
@@ -172,9 +176,9 @@ def calibrate(logits: NDArray, failing: NDArray, weights: NDArray) -> tuple[floa
 
 
 def thresholds(probabilities: NDArray, pictures: list[data.Picture]) -> tuple[float, float]:
-    """(warn, act): what 2 % and 0.5 % of the good pictures used for fitting reach."""
+    """(warn, act): what 5 % and 1 % of the good pictures used for fitting reach."""
     failing = np.array([p.label == data.FAILURE for p in pictures])
-    warn, act = (metrics.threshold_at(probabilities, failing, rate) or 0.5 for rate in (0.02, 0.005))
+    warn, act = (metrics.threshold_at(probabilities, failing, rate) or 0.5 for rate in (0.05, 0.01))
     return round(min(warn, 0.95), 3), round(min(act, 0.98), 3)
 
 
@@ -186,6 +190,9 @@ def main() -> None:
     parser.add_argument("--version", default="0.1")
     parser.add_argument("--side", type=int, default=224)
     parser.add_argument("--ranges", type=int, default=200, help="training pictures for the int8 ranges")
+    parser.add_argument(
+        "--share", type=float, default=0.25, help="share of failing pictures the scores hold for"
+    )
     parser.add_argument("--exam", type=Path, help="held-out scores to calibrate on beside val")
     parser.add_argument("--folder", type=Path, default=FOLDER)
     options = parser.parse_args()
