@@ -93,4 +93,8 @@ class _Socket(ssl.SSLSocket):
         super().do_handshake(block)
         context = self.context
         assert isinstance(context, _Context)
-        context.pin.check(self.getpeercert(binary_form=True) or b"")
+        try:
+            context.pin.check(self.getpeercert(binary_form=True) or b"")
+        except PinError:
+            self.close()  # not every caller closes what never became a connection
+            raise

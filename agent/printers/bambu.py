@@ -73,10 +73,7 @@ class Bambu:
         client.reconnect_delay_set(1 + round(random.random() * 2), 60)
         client.on_connect, client.on_disconnect = self._connected, self._disconnected
         client.on_message = self._received
-        # paho tells no reason when it cannot connect, and goes on trying only if the callback does not raise
-        client.on_connect_fail = lambda *_: self._down(
-            "the printer cannot be reached, or its certificate changed"
-        )
+        client.on_connect_fail = lambda *_: self._down(known.trouble or "the printer cannot be reached")
         client.connect_async(self._settings.host, self._settings.port, keepalive=30)
         client.loop_start()
         self._client = client

@@ -10,10 +10,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 
+def free_ports(count: int) -> list[int]:
+    """Different ports of the loopback that nobody uses now."""
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [each.getsockname()[1] for each in servers]
+
+
 def free_port() -> int:
     """A port of the loopback that nobody uses now."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+    return free_ports(1)[0]
 
 
 @contextlib.contextmanager
