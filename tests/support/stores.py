@@ -47,7 +47,8 @@ class Stores:
     @cached_property
     def people(self) -> People:
         """People whose passwords are hashed quickly; the real thing is slow on purpose."""
-        with mock.patch.object(people, "PasswordHasher", partial(PasswordHasher, time_cost=1, memory_cost=8)):
+        quick = partial(PasswordHasher, time_cost=1, memory_cost=8, parallelism=1)
+        with mock.patch.object(people, "PasswordHasher", quick):
             return People(self.database)
 
     def person(self, name: str = "olivia", quota: int = 10) -> str:
