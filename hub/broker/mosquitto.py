@@ -32,7 +32,11 @@ from hub.broker.mosquitto_config import (
 log = logging.getLogger(__name__)
 
 _KEEPALIVE = 30
+_FORGIVING = ("deleteClient", "deleteRole", "getClient")
 _MISSING = ("Client not found", "Role not found")
+
+#: Roles made here begin with this, and a client is ours when it has its own one of them.
+ROLE = "printwarden:"
 
 
 class MosquittoError(RuntimeError):
@@ -82,33 +86,36 @@ class MosquittoProvisioner:
         self._client.loop_stop()
 
     def add(self, principal: Principal, token: str | None = None) -> str:
-        """Make a credential work, in place of an older one of the same user name; its token."""
+        """Make a credential work, in place of an older one of the same user name; its token.
+
+        A client of that name that Printwarden did not make is left alone: MosquittoError.
+        """
         token = secrets.token_urlsafe(32) if token is None else token
         name = username(principal)
+        if self._is_foreign(name):
+            raise MosquittoError(f"Mosquitto has a client {name!r} that Printwarden did not make")
         self._ask(
-            {"command": "deleteClient", "username": name},
-            {"command": "deleteRole", "rolename": name},
-            {"command": "createRole", "rolename": name, "acls": role_acls(principal)},
+            *_deletion(name),
+            {"command": "createRole", "rolename": ROLE + name, "acls": role_acls(principal)},
             {
                 "command": "createClient",
                 "username": name,
                 "password": token,
                 "clientid": name,
-                "roles": [{"rolename": name}],
+                "roles": [{"rolename": ROLE + name}],
             },
         )
         return token
 
     def update(self, principal: Principal) -> None:
         """Give a principal the grants of this moment. Its connection goes on; what it lost stops at once."""
-        self._ask({"command": "modifyRole", "rolename": username(principal), "acls": role_acls(principal)})
+        role = ROLE + username(principal)
+        self._ask({"command": "modifyRole", "rolename": role, "acls": role_acls(principal)})
 
     def remove(self, name: str) -> None:
-        """Forget a user name and end its connection; an unknown one is no error."""
-        self._ask(
-            {"command": "deleteClient", "username": name},
-            {"command": "deleteRole", "rolename": name},
-        )
+        """Forget a user name and end its connection; an unknown one is no error, a foreign one is left alone."""
+        if not self._is_foreign(name):
+            self._ask(*_deletion(name))
 
     def kick(self, name: str) -> None:
         """End the connection of a user name that may come back."""
@@ -117,9 +124,13 @@ class MosquittoProvisioner:
         )
 
     def usernames(self) -> set[str]:
-        """Every user name Mosquitto knows, its administrator included."""
-        answer = self._ask({"command": "listClients", "verbose": False, "count": -1, "offset": 0})
-        return set(answer[0]["data"]["clients"])
+        """Every user name that Printwarden made; those of other programs are nobody's business."""
+        answer = self._ask({"command": "listClients", "verbose": True, "count": -1, "offset": 0})
+        return {each["username"] for each in answer[0]["data"]["clients"] if _is_ours(each)}
+
+    def _is_foreign(self, name: str) -> bool:
+        (answer,) = self._ask({"command": "getClient", "username": name})
+        return "data" in answer and not _is_ours(answer["data"]["client"])
 
     def _ask(self, *commands: dict[str, Any]) -> list[dict[str, Any]]:
         """The answers to some commands, in order. What was to be deleted and is not there is no error."""
@@ -134,7 +145,7 @@ class MosquittoProvisioner:
             answers = [self._answer(f"{tag}-{place}") for place in range(len(commands))]
         for command, answer in zip(commands, answers, strict=True):
             error = answer.get("error", "")
-            if error and not (command["command"].startswith("delete") and error in _MISSING):
+            if error and not (command["command"] in _FORGIVING and error in _MISSING):
                 raise MosquittoError(f"Mosquitto refused {command['command']}: {error}")
         return answers
 
@@ -181,6 +192,14 @@ class MosquittoProvisioner:
             return
         for each in answers:
             self._answers.put(each)
+
+
+def _deletion(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    return {"command": "deleteClient", "username": name}, {"command": "deleteRole", "rolename": ROLE + name}
+
+
+def _is_ours(client: dict[str, Any]) -> bool:
+    return any(each["rolename"] == ROLE + client["username"] for each in client.get("roles", ()))
 
 
 class MosquittoFiles:

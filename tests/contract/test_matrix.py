@@ -15,6 +15,7 @@ from agent.topics import ROOT
 from hub.access import DISCOVERY, Action, Kind, Principal, Right, may
 from hub.broker import core
 from hub.broker.directory import username
+from hub.broker.mosquitto import ROLE
 from hub.broker.packets import Will
 from hub.broker.probe import DENIED, Gone, Probe
 from tests.support.brokers import BROKERS, running
@@ -105,7 +106,9 @@ def broker(request, tmp_path_factory):
                     "unsubscribePattern",
                 )
                 acls = [{"acltype": each, "topic": "#", "priority": 0, "allow": True} for each in kinds]
-                started.provisioner._ask({"command": "modifyRole", "rolename": username(EYE), "acls": acls})
+                started.provisioner._ask(
+                    {"command": "modifyRole", "rolename": ROLE + username(EYE), "acls": acls}
+                )
             elif started.name == "mosquitto-acl":
                 acl = started.files._folder / "acl"
                 acl.write_text(f"{acl.read_text()}user {username(EYE)}\ntopic readwrite #\n")

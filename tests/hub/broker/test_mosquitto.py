@@ -260,3 +260,15 @@ def test_answers_of_others_and_nonsense_are_passed_over():
     ):
         provisioner._received(None, None, Message(payload))
     assert provisioner._answer("mine")["n"] == 1
+
+
+def test_clients_of_other_programs_are_left_alone(tmp_path):
+    with running("mosquitto", tmp_path) as broker:
+        ask = broker.provisioner._ask
+        ask({"command": "createClient", "username": "hub", "password": token("hub"), "clientid": "hub"})
+        broker.add(AGENT)
+        assert broker.provisioner.usernames() == {PRINTER}
+        with pytest.raises(MosquittoError, match="did not make"):
+            broker.add(HUB)
+        broker.remove("hub")
+        enter(broker.endpoint, "hub").disconnect()
