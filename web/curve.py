@@ -12,7 +12,12 @@ from hub.store.history import EventRow, ScoreRow
 COLUMNS = 360
 GAP_S = 60.0
 #: What may be asked for: name to seconds and label.
-SPANS = {"30m": (1800.0, "30 min"), "3h": (10_800.0, "3 h"), "24h": (86_400.0, "24 h")}
+SPANS = {
+    "5m": (300.0, "5 min"),
+    "30m": (1800.0, "30 min"),
+    "3h": (10_800.0, "3 h"),
+    "24h": (86_400.0, "24 h"),
+}
 
 
 @dataclass(frozen=True)

@@ -49,8 +49,8 @@ def printer_state(view: UserView, printer: str, wanted: Mapping[str, str]) -> di
     """Everything that changes on a printer's page; `wanted` may name a camera and a span of the curve."""
     card = view.printer(printer)
     now = site().clock()
-    span = wanted.get("span", "")
-    span = span if span in SPANS else "30m"
+    asked = wanted.get("span", "")
+    span = asked if asked in SPANS else _fitting(view, printer, now)
     events = view.events(printer, EVENTS)
     camera = chosen_camera(card, wanted.get("camera", "")) or _first(card)
     return {
@@ -59,6 +59,7 @@ def printer_state(view: UserView, printer: str, wanted: Mapping[str, str]) -> di
         "camera": camera,
         "now": now,
         "span": span,
+        "asked_span": asked if asked in SPANS else None,
         "spans": SPANS,
         "curve": _curve(view, card, span, events, now),
         "events": events,
@@ -68,6 +69,12 @@ def printer_state(view: UserView, printer: str, wanted: Mapping[str, str]) -> di
         "buttons": words.buttons(card),
         "owns": card.right >= Right.OWN,
     }
+
+
+def _fitting(view: UserView, printer: str, now: float) -> str:
+    """The shortest span that shows everything of the last half hour, so that a young print fills its curve."""
+    rows = view.scores(printer, now - SPANS["30m"][0])
+    return "5m" if rows and rows[0].t > now - SPANS["5m"][0] else "30m"
 
 
 def _curve(view: UserView, card: PrinterCard, span: str, events: list[EventRow], now: float) -> Curve:

@@ -295,3 +295,14 @@ def test_places_that_do_not_count_are_drawn(bench, world, olivia):
     page = olivia.get(f"/p/{bench}").text
     assert 'points="0.0000,0.5000 0.2000,0.5000 0.2000,1.0000 0.0000,1.0000 "' in page
     assert page.count('class="zone"') == 2
+
+
+def test_a_young_print_fills_its_curve(bench, world, olivia):
+    now = time.time()
+    world.history.add_score(ScoreRow(bench, "nozzle", now - 60, 0.2, 0.1))
+    world.history.flush()
+    assert re.search(r'id="span-5m"[^>]*aria-current', olivia.get(f"/p/{bench}").text)
+    world.history.add_score(ScoreRow(bench, "nozzle", now - 900, 0.2, 0.1))
+    world.history.flush()
+    assert re.search(r'id="span-30m"[^>]*aria-current', olivia.get(f"/p/{bench}").text)
+    assert re.search(r'id="span-3h"[^>]*aria-current', olivia.get(f"/p/{bench}?span=3h").text)
