@@ -19,6 +19,7 @@ from hub.broker.embedded import BrokerError
 from hub.clips import ClipError
 from hub.demo import Demo, DemoOptions, Viewer
 from hub.doctor import doctor
+from hub.health import health
 from hub.isolation_watch import IsolationError
 from hub.settings import load
 from hub.store.database import StoreError
@@ -38,6 +39,7 @@ EXPECTED = (
     PersonError,
     ModelError,
     ValueError,
+    EOFError,
     OSError,
 )
 
@@ -81,6 +83,8 @@ def _parser(make_viewer: MakeViewer) -> argparse.ArgumentParser:
     check = commands.add_parser("doctor", help="say what is wrong on this machine and how to mend it")
     check.add_argument("--isolation", action="store_true", help="attack the broker that is in use")
     check.set_defaults(run=lambda options: doctor(load(options.config), isolation=options.isolation))
+    well = commands.add_parser("health", help="ask the running hub whether it works")
+    well.set_defaults(run=lambda options: health(load(options.config)))
     admin.add_commands(commands)
     broker_cli.add_commands(commands)
     detection_cli.add_commands(commands)
