@@ -51,6 +51,26 @@ def combined(known: Habit | None, new: Habit) -> Habit:
     return Habit(cells.astype(np.float32), known.prints + 1)
 
 
+def accepted(heats: Sequence[Heat], before: Heat | None) -> Heat:
+    """What a person has looked at and let go on: the most that each cell and its neighbours showed lately."""
+    most = np.max(np.stack([heat for heat in heats if heat.shape == heats[-1].shape]), axis=0)
+    rows, columns = most.shape
+    wide = np.pad(most, 1, mode="edge")
+    most = np.max([wide[y : y + rows, x : x + columns] for y in range(3) for x in range(3)], axis=0)
+    if before is not None and before.shape == most.shape:
+        most = np.maximum(most, before)
+    return np.asarray(most, np.float32)
+
+
+def raised(habit: Habit | None, looked_at: Heat | None) -> Habit | None:
+    """A habit with what was looked at in this print on top."""
+    if looked_at is None:
+        return habit
+    if habit is None or habit.cells.shape != looked_at.shape:
+        return Habit(looked_at, 0)
+    return Habit(np.maximum(habit.cells, looked_at), habit.prints)
+
+
 def zone_cells(zones: Sequence[Sequence[Point]], rows: int, columns: int) -> Cells:
     """Which cells of a grid have their centre in a zone: a polygon, or a rectangle given by two corners."""
     y, x = np.mgrid[0:rows, 0:columns]
@@ -61,8 +81,8 @@ def zone_cells(zones: Sequence[Sequence[Point]], rows: int, columns: int) -> Cel
     return inside
 
 
-def evidence(score: float, heat: Heat | None, habit: Habit | None, ignored: Cells | None) -> float | None:
-    """The score of one picture after habit and ignored zones; None when only those made it look like a failure.
+def evidence(score: float, heat: Heat | None, habit: Habit | None, ignored: Cells | None) -> float:
+    """The score of one picture after habit and ignored zones; one half when only those made it look like a failure.
 
     The network's score falls as far as the mean of its hottest cells does. It never rises.
     """
@@ -77,7 +97,7 @@ def evidence(score: float, heat: Heat | None, habit: Habit | None, ignored: Cell
     held = min(1 - 1e-6, max(1e-6, score))
     value = math.log(held / (1 - held)) - max(0.0, _top(before) - _top(after))
     result = 1.0 / (1.0 + math.exp(-value))
-    return None if score >= 0.5 > result else result
+    return 0.5 if score >= 0.5 > result else result
 
 
 def _corners(zone: Sequence[Point]) -> list[tuple[float, float]]:

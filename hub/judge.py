@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from agent.protocol import Frame
 from hub import policy, score
-from hub.habits import Cells, Habit, Heat, evidence, zone_cells
+from hub.habits import Cells, Habit, Heat, accepted, evidence, raised, zone_cells
 from hub.live import Live
 from hub.policy import Decision, PrinterSettings
 from hub.regions import Region
 from hub.score import Evidence, ScoreSettings
+
+#: What the last so many frames showed is looked at when a person lets a print go on.
+RECENT = 12
+#: A frame with less than this share of a camera's usual detail is blurred, or something is in front of the lens.
+BLURRED = 0.6
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +29,7 @@ class Scored:
     """One frame and what the network made of it; `score` is None when the picture says nothing (dark).
 
     `heat` has a probability for each cell; without it neither habits nor zones can be taken into account.
+    `detail` is how sharp the picture is, in a measure that only compares pictures of one camera.
     """
 
     printer: str
@@ -31,6 +38,7 @@ class Scored:
     score: float | None
     regions: tuple[Region, ...]
     heat: Heat | None = None
+    detail: float | None = None
 
 
 @dataclass(frozen=True)
@@ -55,23 +63,45 @@ class _Case:
     seen: dict[str, tuple[Region, ...]] = field(default_factory=dict)
     habits: dict[str, Habit] = field(default_factory=dict)
     ignored: dict[str, Cells] = field(default_factory=dict)
+    recent: dict[str, deque[Heat]] = field(default_factory=dict)
+    accepted: dict[str, Heat] = field(default_factory=dict)
+    detail: dict[str, float] = field(default_factory=dict)
     phase: str = ""
     failed: bool = False
 
     def value(self, scored: Scored) -> float | None:
         """How far one frame speaks for a failure, 0 to 1, or None when it says nothing either way."""
         camera, heat = scored.frame.camera, scored.heat
-        if scored.score is None:
+        if scored.score is None or self._blurred(scored):
             return None
         if not score.fresh(scored.regions, self.acknowledged.get(camera, ())):
             return min(scored.score, 0.5)  # known to a person: no evidence, but the camera still sees
-        if heat is not None and camera not in self.ignored and self.settings.zones.get(camera):
+        if heat is None:
+            return scored.score
+        self.recent.setdefault(camera, deque(maxlen=RECENT)).append(heat)
+        if camera not in self.ignored and self.settings.zones.get(camera):
             self.ignored[camera] = zone_cells(self.settings.zones[camera], *heat.shape)
-        return evidence(scored.score, heat, self.habits.get(camera), self.ignored.get(camera))
+        habit = raised(self.habits.get(camera), self.accepted.get(camera))
+        return evidence(scored.score, heat, habit, self.ignored.get(camera))
+
+    def _blurred(self, scored: Scored) -> bool:
+        """Whether the frame shows far less detail than this camera's frames usually do."""
+        if scored.detail is None:
+            return False
+        usual = self.detail.get(scored.frame.camera, scored.detail)
+        self.detail[scored.frame.camera] = usual + (scored.detail - usual) * 0.05
+        return scored.detail < BLURRED * usual
+
+    def new_job(self) -> None:
+        """A new print has a clean record."""
+        self.acknowledged, self.accepted, self.recent, self.failed = {}, {}, {}, False
+        self.evidence = {camera: score.reset(each) for camera, each in self.evidence.items()}
 
     def acknowledge(self) -> None:
         """What is seen now was looked at by a person: hold it against the print no longer."""
         self.acknowledged = dict(self.seen)
+        for camera, heats in self.recent.items():
+            self.accepted[camera] = accepted(list(heats), self.accepted.get(camera))
         self.evidence = {camera: score.reset(each) for camera, each in self.evidence.items()}
         self.memory = policy.release(self.memory)
 
@@ -164,8 +194,7 @@ class Judge:
         if case.phase == "paused" and phase == "printing" and job == case.memory.job:
             case.acknowledge()
         if phase == "printing" and job != case.memory.job:
-            case.acknowledged, case.failed = {}, False
-            case.evidence = {camera: score.reset(each) for camera, each in case.evidence.items()}
+            case.new_job()
         case.phase = phase
 
 

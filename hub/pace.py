@@ -21,7 +21,7 @@ class PaceSettings:
     quiet_s: float = 10.0
     viewed_s: float = 1.0
     suspect_s: float = 0.5
-    suspicion: float = 0.02
+    suspicion: float = 0.0015
 
     def __post_init__(self) -> None:
         for name in ("quiet_s", "viewed_s", "suspect_s"):

@@ -41,6 +41,7 @@ class Detection:
     """What the network made of one picture of `width` x `height` pixels.
 
     `score` is the calibrated probability that it shows a failure, `heat` the same for each cell (rows, columns).
+    `detail` is the mean step between neighbouring pixels at the network's size.
     """
 
     score: float
@@ -48,6 +49,7 @@ class Detection:
     width: int
     height: int
     brightness: float
+    detail: float | None = None
 
     @property
     def dark(self) -> bool:
@@ -129,7 +131,7 @@ class Detector:
         assert self._session is not None, "start the detector first"
         picture, width, height = self._decode(jpeg)
         heat, score = self._session.run(["heat", "score"], {"image": picture[np.newaxis]})
-        return Detection(float(score[0]), heat[0], width, height, float(picture.mean()))
+        return Detection(float(score[0]), heat[0], width, height, float(picture.mean()), _detail(picture))
 
     def _decode(self, jpeg: bytes) -> tuple[NDArray[np.uint8], int, int]:
         """The picture at the network's size; decoded no larger than needed, which is most of the cost."""
@@ -165,6 +167,11 @@ class Detector:
             session.run(None, blank)
             times.append(time.perf_counter() - began)
         return float(np.median(times))
+
+
+def _detail(picture: NDArray[np.uint8]) -> float:
+    green = picture[..., 1].astype(np.int16)
+    return float(np.abs(np.diff(green, axis=1)).mean())
 
 
 def workers() -> int:

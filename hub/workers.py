@@ -27,7 +27,9 @@ class Detects(Protocol):
 def scored(printer: str, frame: Frame, received: float, found: Detection, region_at: float) -> Scored:
     """What the judge gets to know of a detected frame; a dark one says nothing."""
     score = None if found.dark else found.score
-    return Scored(printer, frame, received, score, tuple(regions(found.heat, region_at)), found.heat)
+    return Scored(
+        printer, frame, received, score, tuple(regions(found.heat, region_at)), found.heat, found.detail
+    )
 
 
 class Workers:

@@ -24,7 +24,7 @@ ELSEWHERE = [(r, c) for r in (6, 7) for c in (6, 7)]
 
 def test_what_good_prints_always_show_is_no_evidence():
     habit = habits.habit_of([heat(*BLOCK)] * 40)
-    assert habits.evidence(0.97, heat(*BLOCK), habit, None) is None
+    assert habits.evidence(0.97, heat(*BLOCK), habit, None) == 0.5
     assert habits.evidence(0.97, heat(*ELSEWHERE), habit, None) == pytest.approx(0.97, abs=1e-3)
     assert habits.evidence(0.97, heat(*BLOCK, *ELSEWHERE), habit, None) == pytest.approx(0.97, abs=0.01)
 
@@ -45,10 +45,20 @@ def test_a_habit_moves_with_each_good_print_and_forgets_old_ones():
     assert habits.combined(known, other) is other
 
 
+def test_what_a_person_let_go_on_must_grow_out_of_its_place():
+    looked_at = habits.raised(None, habits.accepted([heat(*BLOCK)] * 3, None))
+    moved = [(row + 1, column) for row, column in BLOCK]
+    assert habits.evidence(0.97, heat(*BLOCK), looked_at, None) == 0.5
+    assert habits.evidence(0.97, heat(*moved), looked_at, None) == 0.5
+    assert habits.evidence(0.97, heat(*BLOCK, *ELSEWHERE), looked_at, None) == pytest.approx(0.97, abs=0.01)
+    twice = habits.accepted([heat(*ELSEWHERE)], looked_at.cells)
+    assert habits.evidence(0.97, heat(*BLOCK, *ELSEWHERE), habits.raised(None, twice), None) == 0.5
+
+
 def test_an_ignored_zone_is_blind_and_the_rest_is_not():
     ignored = habits.zone_cells([((0.2, 0.2), (0.5, 0.5))], *GRID)
     assert {(int(r), int(c)) for r, c in np.argwhere(ignored)} == {(r, c) for r in (2, 3) for c in (2, 3)}
-    assert habits.evidence(0.97, heat(*BLOCK), None, ignored) is None
+    assert habits.evidence(0.97, heat(*BLOCK), None, ignored) == 0.5
     assert habits.evidence(0.97, heat(*ELSEWHERE), None, ignored) == pytest.approx(0.97, abs=1e-6)
     assert habits.evidence(0.05, heat(*BLOCK, level=0.1), None, ignored) < 0.05
 
@@ -74,7 +84,7 @@ def test_habits_and_zones_never_raise_a_score(score, cells, usual, ignored):
     seen = np.array(cells, np.float32).reshape(GRID)
     habit = habits.Habit(np.array(usual, np.float32).reshape(GRID), 1)
     value = habits.evidence(score, seen, habit, np.array(ignored).reshape(GRID))
-    assert value is None or value <= max(score, 1e-5) + 1e-9
+    assert value <= max(score, 1e-5) + 1e-9
 
 
 @pytest.mark.parametrize(
