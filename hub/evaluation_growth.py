@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,6 +25,8 @@ Picture = NDArray[np.uint8]
 SPACING_S = 10.0
 #: Seconds until a tangle has its full size, which is this share of the picture's width.
 GROWTH_S, FULL = 300.0, 0.36
+#: It grows on beyond that by this factor in area, in steps of this share of its full size.
+LARGEST, STEP = 1.6, 0.025
 SMALL_SIDE = 480
 
 
@@ -56,7 +59,7 @@ class Film:
     """One sequence. Without an `onset` nothing fails.
 
     `hidden` is the share of pictures in which the head covers the tangle, `light` names a change of light. Growth
-    ends `pause_growth` seconds after the onset and goes on at the time `again`.
+    ends `pause_growth` seconds after the onset and goes on at the time `again`. A `length` repeats a short print.
     """
 
     back: Back
@@ -73,7 +76,7 @@ class Film:
     @property
     def end(self) -> float:
         """When it ends, in seconds."""
-        return self.back.end if self.length is None else min(self.length, self.back.end)
+        return self.back.end if self.length is None else self.length
 
     @property
     def name(self) -> str:
@@ -88,6 +91,8 @@ class Film:
         at = int(t // SPACING_S)
         if t % SPACING_S:
             at += int(_draw(self.back.name, t) * 5) - 2
+        if self.length is not None:
+            return at % len(self.back.frames)
         return min(max(at, 0), len(self.back.frames) - 1)
 
     def size(self, t: float) -> float:
@@ -95,7 +100,7 @@ class Film:
         if self.onset is None or t < self.onset:
             return 0.0
         age = min(t, self.onset + self.pause_growth) - self.onset + max(0.0, t - self.again)
-        return float(np.sqrt(min(1.6, (age + 1.0) / GROWTH_S)))
+        return math.ceil(math.sqrt(min(LARGEST, (age + 1.0) / GROWTH_S)) / STEP) * STEP
 
     def shows(self, t: float) -> bool:
         """Whether the tangle can be seen at `t`."""
@@ -105,7 +110,7 @@ class Film:
         """The same for pictures that are the same."""
         light = self.light if self.light and _lit(self.light, t) else ""
         where = f"{self.back.name}#{self.frame(t)}~{light}"
-        return f"{where}|{self.name}@{t}" if self.shows(t) else where
+        return f"{where}|{self.tangle}/{self.seed}@{self.size(t):.3f}" if self.shows(t) else where
 
     def picture(self, t: float, cutouts: Sequence[Cutout]) -> bytes:
         """What the camera sees at `t`, as JPEG."""
@@ -216,7 +221,7 @@ def _draw(name: str, t: float) -> float:
     return int.from_bytes(digest, "big") / 2**32
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=200)
 def _decoded(jpeg: bytes) -> Picture:
     image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
     assert image is not None
