@@ -69,13 +69,15 @@ class Login:
         secret = digest(f"{self.user}:{realm}:{self.password}")
         action = digest(f"{method}:{path}")
         fields = {"username": self.user, "realm": realm, "nonce": nonce, "uri": path}
-        tail = f", algorithm={algorithm}"
+        tail = ""
         if "auth" in re.split(r"[\s,]+", given.get("qop", "")):
             count, mine = f"{self._count:08x}", secrets.token_hex(8)
             fields["response"] = digest(f"{secret}:{nonce}:{count}:{mine}:auth:{action}")
-            tail += f', qop=auth, nc={count}, cnonce="{mine}"'
+            tail = f', algorithm={algorithm}, qop=auth, nc={count}, cnonce="{mine}"'
         else:
+            # the oldest form, which some printers' firmware speaks, and which knows no other algorithm than MD5
             fields["response"] = digest(f"{secret}:{nonce}:{action}")
+            tail = "" if algorithm.upper() == "MD5" else f", algorithm={algorithm}"
         if "opaque" in given:
             fields["opaque"] = given["opaque"]
         return "Digest " + ", ".join(f'{name}="{value}"' for name, value in fields.items()) + tail

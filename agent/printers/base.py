@@ -9,9 +9,12 @@ from typing import Any, Protocol
 
 #: Kind to module. Each module has a `Settings` dataclass and `create(settings) -> Printer`.
 KINDS = {
+    "action": "agent.printers.action",
     "bambu": "agent.printers.bambu",
+    "camera_only": "agent.printers.camera_only",
     "moonraker": "agent.printers.moonraker",
     "octoprint": "agent.printers.octoprint",
+    "prusalink": "agent.printers.prusalink",
     "simulated": "agent.printers.simulated",
 }
 

@@ -1,8 +1,6 @@
 """The HTTP client: logins, keep-alive, bounds, and that orders are never sent twice."""
 
 import base64
-import hashlib
-import re
 import socket
 import threading
 
@@ -10,53 +8,21 @@ import pytest
 
 from agent.http_client import Client, HttpError
 from agent.http_login import Login
+from tests.support.digest import digest_server
 from tests.support.web import serve
 
 REALM, USER, PASSWORD = "Printer API", "maker", 'p:ä"ss'
 
 
-def digest_server(algorithm="MD5", *, qop="auth", uses=1000):
-    """A strict digest server, written from RFC 7616; a nonce is good for `uses` requests."""
-    hashed = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}[algorithm]
-    nonces = {}
-
-    def h(text):
-        return hashed(text.encode()).hexdigest()
-
-    def challenge(request, stale):
-        nonce = f"nonce{len(nonces)}"
-        nonces[nonce] = 0
-        header = f'Digest realm="{REALM}", nonce="{nonce}", algorithm={algorithm}, opaque="xyz"'
-        header += f', qop="{qop},auth-int"' if qop else ""
-        request.reply(401, b"", {"WWW-Authenticate": header + (", stale=true" if stale else "")})
-
-    def answer(request):
-        request.body()
-        header = request.headers.get("Authorization", "")
-        fields = re.findall(r'(\w+)=(?:"([^"]*)"|([^\s,]+))', header)
-        given = {name: quoted or bare for name, quoted, bare in fields}
-        if given.get("nonce") not in nonces:
-            return challenge(request, stale=False)
-        nonces[given["nonce"]] += 1
-        if nonces[given["nonce"]] > uses:
-            return challenge(request, stale=True)
-        middle = f":{given['nc']}:{given['cnonce']}:auth:" if qop else ":"
-        secret, action = h(f"{USER}:{REALM}:{PASSWORD}"), h(f"{request.command}:{request.path}")
-        if given["response"] != h(secret + ":" + given["nonce"] + middle + action):
-            return challenge(request, stale=False)
-        assert given["uri"] == request.path
-        assert given["opaque"] == "xyz"
-        if qop:
-            assert int(given["nc"], 16) == nonces[given["nonce"]]
-        return request.reply(200, b"in")
-
-    return answer
+def guarded(algorithm="MD5", **options):
+    """A server that answers "in" behind a digest login."""
+    return digest_server(lambda request: request.reply(200, b"in"), USER, PASSWORD, algorithm, **options)
 
 
 @pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
 @pytest.mark.parametrize("qop", ["auth", ""])
 def test_digest(algorithm, qop):
-    with serve(digest_server(algorithm, qop=qop)) as url:
+    with serve(guarded(algorithm, qop=qop)) as url:
         client = Client(url, login=Login(USER, PASSWORD))
         assert [client.get(f"/a?b={number}").body for number in range(3)] == [b"in"] * 3
         assert client.call("PUT", "/order").body == b"in"
@@ -64,7 +30,7 @@ def test_digest(algorithm, qop):
 
 
 def test_digest_goes_on_when_the_nonce_is_used_up():
-    with serve(digest_server(uses=2)) as url:
+    with serve(guarded(uses=2)) as url:
         client = Client(url, login=Login(USER, PASSWORD))
         assert [client.get("/").status for _ in range(7)] == [200] * 7
         client.close()
@@ -72,7 +38,7 @@ def test_digest_goes_on_when_the_nonce_is_used_up():
 
 def test_a_wrong_password_is_tried_once():
     seen = []
-    good = digest_server()
+    good = guarded()
 
     def answer(request):
         seen.append("Authorization" in request.headers)
