@@ -169,6 +169,18 @@ def test_the_picture_follows_by_itself(window, world, printers):
     assert window.complaints() == []
 
 
+def test_a_new_agent_shows_up_by_itself(window, world, printers):
+    """Nobody has to reload the page of a printer that was just connected."""
+    printer = printers["New one"]
+    window.sign_in()
+    window.open(f"/p/{printer}")
+    assert "Not connected yet" in window.text("#status")
+    world.printers.save_enrolled(printer, bytes(32), time.time())
+    world.frame(printer, 1, clip()[0])
+    shown = "const f = document.getElementById('frame'); return Boolean(f && f.naturalWidth)"
+    until(lambda: window.driver.execute_script(shown))
+
+
 def test_the_regions_lie_on_the_picture(window, printers):
     window.sign_in()
     window.open(f"/p/{printers['Workshop left']}")

@@ -28,6 +28,9 @@
 
   function put(html) {
     const fresh = new DOMParser().parseFromString(html, "text/html");
+    for (const frame of fresh.querySelectorAll("[data-reload]")) {
+      if (document.getElementById(frame.id)?.dataset.reload !== frame.dataset.reload) return location.reload();
+    }
     for (const part of fresh.querySelectorAll("[data-part]")) {
       const old = document.getElementById(part.id);
       const text = part.outerHTML;
@@ -77,7 +80,7 @@
           await image.decode().catch(() => undefined);
           if (old) URL.revokeObjectURL(old);
         } else if (answer.status !== 304 || Date.now() - began < 500) {
-          await sleep(EVERY_MS); // nothing there, or no place to wait for it
+          await sleep(1000); // nothing there, or no place to wait for it
         }
       } catch {
         await sleep(EVERY_MS);
