@@ -66,10 +66,15 @@ class Principal:
 
 @dataclass(frozen=True)
 class Grants:
-    """Topic filters one principal may publish to and receive from."""
+    """Topic filters one principal may publish to and receive from.
+
+    `subscribe` are filters it may ask for although only a part of what they match is ever delivered to it: Home
+    Assistant asks for every discovery message there is. `share` allows shared subscriptions.
+    """
 
     publish: tuple[str, ...] = ()
     receive: tuple[str, ...] = ()
+    subscribe: tuple[str, ...] = ()
     share: bool = False
 
 
@@ -93,11 +98,12 @@ def grants(principal: Principal) -> Grants:
 
 
 def may(principal: Principal, action: Action, topic: str) -> bool:
-    """Whether a principal may do this with a topic (for SUBSCRIBE: with every topic the filter can match)."""
+    """Whether a principal may do this with a topic (for SUBSCRIBE: whether it may ask for this filter)."""
     allowed = _cached_grants(principal)
     if action is Action.SUBSCRIBE:
         wanted = _unshared(topic) if allowed.share else topic
-        return valid_filter(wanted) and any(covers(each, wanted) for each in allowed.receive)
+        may_ask = (*allowed.receive, *allowed.subscribe)
+        return valid_filter(wanted) and any(covers(each, wanted) for each in may_ask)
     filters = allowed.publish if action is Action.PUBLISH else allowed.receive
     return valid_topic(topic) and any(matches(each, topic) for each in filters)
 
@@ -183,7 +189,8 @@ def _integration(principal: Principal) -> Grants:
         base = f"{ROOT}/{printer}"
         receive += [f"{base}/up/status", f"{base}/up/state", f"{base}/up/frame/+", f"{base}/out/#"]
         receive += [f"{DISCOVERY}/device/{printer}/config", f"{DISCOVERY}/+/{printer}/+/config"]
-    return Grants(publish=tuple(publish), receive=tuple(receive))
+    asked = (f"{DISCOVERY}/+/+/config", f"{DISCOVERY}/+/+/+/config")
+    return Grants(publish=tuple(publish), receive=tuple(receive), subscribe=asked)
 
 
 _cached_grants = lru_cache(maxsize=4096)(grants)

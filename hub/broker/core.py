@@ -53,7 +53,8 @@ class Core:
         principal = self.directory.principal(username)
         if principal is None or not may(principal, Action.PUBLISH, message.topic):
             self.counts["publishes_denied"] += 1
-            self.tell("publish_denied", username, f"topic {message.topic[:128]!r}")
+            if principal is not None:  # what a revocation cuts off, wills above all, is nobody's attempt
+                self.tell("publish_denied", username, f"topic {message.topic[:128]!r}")
             return False
         self.counts["publishes"] += 1
         if message.retain:

@@ -55,7 +55,7 @@ def username(principal: Principal) -> str:
             return f"i-{principal.id}"
         case Kind.WORKER:
             return f"w-{principal.id}"
-        case Kind.PERSON:
+        case _:
             raise ValueError("people have no MQTT user name")
 
 

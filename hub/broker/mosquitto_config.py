@@ -97,11 +97,12 @@ def role_acls(principal: Principal) -> list[dict[str, Any]]:
     """A principal's grants as dynamic-security ACL entries; everything else is denied by default."""
     allowed = grants(principal)
     entries = [_entry("publishClientSend", each) for each in allowed.publish]
-    for each in allowed.receive:
-        entries.append(_entry("publishClientReceive", each))
-        wanted = (each, f"{SHARED}+/{each}") if allowed.share else (each,)
-        for pattern in wanted:
-            entries += [_entry("subscribePattern", pattern), _entry("unsubscribePattern", pattern)]
+    entries += [_entry("publishClientReceive", each) for each in allowed.receive]
+    patterns = [*allowed.receive, *allowed.subscribe]
+    if allowed.share:
+        patterns += [f"{SHARED}+/{each}" for each in allowed.receive]
+    for kind in ("subscribePattern", "unsubscribePattern"):
+        entries += [_entry(kind, each) for each in patterns]
     return entries
 
 

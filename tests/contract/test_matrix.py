@@ -75,7 +75,14 @@ FILTERS = (
     ),
     *(f"{ROOT}/{PRINTER}/dn/#", f"{ROOT}/{PRINTER}/dn/+", f"{ROOT}/+/dn/cmd", f"{ROOT}/{PRINTER}/out/#"),
     *(f"{ROOT}/{OTHER}/out/#", f"{ROOT}/+/out/verdict", f"{ROOT}/+/intent/+", f"{ROOT}/worker/+/result"),
-    *(f"{ROOT}/hub/#", f"{DISCOVERY}/#", f"{DISCOVERY}/+/{PRINTER}/+/config", f"{DISCOVERY}/+/+/+/config"),
+    *(
+        f"{ROOT}/hub/#",
+        f"{DISCOVERY}/#",
+        f"{DISCOVERY}/+/{PRINTER}/+/config",
+        f"{DISCOVERY}/+/+/+/config",
+        f"{DISCOVERY}/+/+/config",
+        f"{DISCOVERY}/device/+/config",
+    ),
     *("$SYS/#", "$SYS/broker/uptime", "$CONTROL/#", "$CONTROL/dynamic-security/v1/response"),
     *(
         f"$share/g/{ROOT}/+/up/frame/+",
