@@ -19,6 +19,7 @@ from hub.enrolment import LIFETIME_S, Enrolments, Invitation
 from hub.settings import HubSettings, load
 from hub.store.audit import Audit
 from hub.store.database import Database
+from hub.store.history import History
 from hub.store.people import People
 from hub.store.printers import PrinterRow, Printers
 from hub.views import checked_name
@@ -33,7 +34,15 @@ class Office:
         self.settings = settings
         self.database = Database(settings.hub.data / "hub.db")
         self.people, self.printers = People(self.database), Printers(self.database)
-        self.audit = Audit(self.database)
+        self.history, self.audit = (
+            History(self.database, settings.hub.data / "evidence"),
+            Audit(self.database),
+        )
+
+    def remove(self, row: PrinterRow) -> None:
+        """Remove a printer with its history and pictures, whether or not a hub runs that would do it."""
+        self.printers.remove(row.id)
+        self.history.forget(row.id)
 
     def note(self, action: str, object_: str, detail: str = "") -> None:
         """Write into the audit log."""
@@ -144,6 +153,7 @@ def _user_link(office: Office, options: argparse.Namespace) -> int:
 
 
 def _printer_add(office: Office, options: argparse.Namespace) -> int:
+    _known_door(office)
     person = _known_person(office, options.owner)
     owner = office.people.get(person)
     assert owner is not None
@@ -155,7 +165,8 @@ def _printer_add(office: Office, options: argparse.Namespace) -> int:
 
 
 def _printer_batch(office: Office, options: argparse.Namespace) -> int:
-    """All printers or none: the quota is asked for the whole batch first."""
+    """All printers or none: everything is checked for the whole batch first."""
+    _known_door(office)
     person = office.people.get(_known_person(office, options.owner))
     assert person is not None
     free = person.quota - office.printers.owned_by(person.name)
@@ -165,9 +176,10 @@ def _printer_batch(office: Office, options: argparse.Namespace) -> int:
         )
     if not 0 < options.hours <= 24 * 7:
         raise ValueError("--hours: at most a week")
+    names = [checked_name(f"{options.prefix} {number}") for number in range(1, options.count + 1)]
     rows = []
-    for number in range(1, options.count + 1):
-        row = office.printers.add(checked_name(f"{options.prefix} {number}"), person.name, time.time())
+    for name in names:
+        row = office.printers.add(name, person.name, time.time())
         rows.append(f"{row.name}\t{_mint(office, row, options.hours * 3600).line}\n")
     write_private(options.file, "".join(rows))
     office.note("add_batch", person.name, f"{options.count} printers")
@@ -179,6 +191,7 @@ def _printer_batch(office: Office, options: argparse.Namespace) -> int:
 
 def _printer_move(office: Office, options: argparse.Namespace) -> int:
     """A new owner means a new printer: nothing of the old one's key, history or grants goes along."""
+    _known_door(office)
     old, person = _known_printer(office, options.printer), _known_person(office, options.to)
     question = f"move {old.name!r} from {old.owner} to {person}? Its history ends. Type its name: "
     if not options.yes and input(question) != old.name:
@@ -190,7 +203,7 @@ def _printer_move(office: Office, options: argparse.Namespace) -> int:
         raise ValueError(f"{person} may own {owner.quota} printers")
     new = office.printers.add(old.name, person, time.time())
     office.printers.save_settings(new.id, old.settings)
-    office.printers.remove(old.id)
+    office.remove(old)
     office.note("move_printer", new.id, f"was {old.id} of {old.owner}")
     return _invite(office, new)
 
@@ -217,7 +230,7 @@ def _printer_remove(office: Office, options: argparse.Namespace) -> int:
     if not options.yes and input(f"remove {row.name!r} of {row.owner} for good? Type its name: ") != row.name:
         print("nothing was removed")
         return 1
-    office.printers.remove(row.id)
+    office.remove(row)
     office.note("remove_printer", row.id, row.name)
     print(f"removed {row.name}")
     return 0
@@ -238,10 +251,7 @@ def _audit_list(office: Office, _options: argparse.Namespace) -> int:
 
 def _mint(office: Office, row: PrinterRow, lifetime: float) -> Invitation:
     section = office.settings.hub
-    if not section.enrolment_port:
-        raise ValueError(
-            "hub.enrolment_port is 0 in the settings, so only the running hub knows it; use the viewer"
-        )
+    _known_door(office)
     made = certificates.ensure(section.data / "tls", section.names)
     return Enrolments(office.printers, office.audit).mint(
         row.owner,
@@ -271,6 +281,13 @@ def _ask_password() -> str:
     if first != getpass.getpass("once more: "):
         raise ValueError("the two passwords differ")
     return first
+
+
+def _known_door(office: Office) -> None:
+    if not office.settings.hub.enrolment_port:
+        raise ValueError(
+            "hub.enrolment_port is 0 in the settings, so only the running hub knows it; use the viewer"
+        )
 
 
 def _known_person(office: Office, name: str) -> str:
