@@ -22,15 +22,22 @@ def tls(tmp_path_factory):
     return certificates.ensure(tmp_path_factory.mktemp("tls"), ("127.0.0.1",))
 
 
-@pytest.fixture
-def asked():
+@pytest.fixture(scope="module")
+def calls():
     return []
 
 
 @pytest.fixture
-def server(tls, asked):
+def asked(calls):
+    """What was redeemed in this test."""
+    calls.clear()
+    return calls
+
+
+@pytest.fixture(scope="module")
+def server(tls, calls):
     def redeem(identity, secret, now):
-        asked.append((identity, secret))
+        calls.append((identity, secret))
         assert now > 0
         if secret == "wrong":
             raise EnrolmentError("unknown, expired or used")

@@ -16,6 +16,9 @@ from hub.store.history import History
 from hub.store.people import People
 from hub.store.printers import Printers
 
+#: As the real one, which is slow on purpose.
+QuickHasher = partial(PasswordHasher, time_cost=1, memory_cost=8, parallelism=1)
+
 
 class Time:
     """Stands in for the module `time`."""
@@ -46,9 +49,8 @@ class Stores:
 
     @cached_property
     def people(self) -> People:
-        """People whose passwords are hashed quickly; the real thing is slow on purpose."""
-        quick = partial(PasswordHasher, time_cost=1, memory_cost=8, parallelism=1)
-        with mock.patch.object(people, "PasswordHasher", quick):
+        """People whose passwords are hashed quickly."""
+        with mock.patch.object(people, "PasswordHasher", QuickHasher):
             return People(self.database)
 
     def person(self, name: str = "olivia", quota: int = 10) -> str:

@@ -1,0 +1,300 @@
+"""The command line's users, printers and audit, as a person types it."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from agent.enrolment import parse
+from hub import admin, cli
+from hub.settings import load
+from hub.store import people
+from hub.store.audit import Audit
+from hub.store.database import Database
+from hub.store.history import History
+from hub.store.people import People
+from hub.store.printers import Printers
+from tests.support.stores import QuickHasher
+
+PASSWORD = "correct horse battery"
+
+
+class Scene:
+    """A data folder and what is typed at it."""
+
+    def __init__(self, folder, monkeypatch, capsys):
+        self.config, self._monkeypatch, self._capsys = folder / "printwarden.toml", monkeypatch, capsys
+        self.data = folder / "data"
+        self.configure(8884)
+
+    def configure(self, enrolment_port):
+        self.config.write_text(
+            f"[hub]\ndata = {json.dumps(str(self.data))}\nnames = ['hub.lan']\nenrolment_port = {enrolment_port}\n"
+        )
+
+    def __call__(self, *arguments, typed=""):
+        """Exit status, what was printed, and what was complained about."""
+        self._monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+        status = cli.main(["-c", str(self.config), *arguments], None)
+        told = self._capsys.readouterr()
+        return status, told.out, told.err
+
+    def well(self, *arguments, typed=""):
+        status, out, err = self(*arguments, typed=typed)
+        assert (status, err.replace(typed, "")) == (0, "")
+        return out
+
+    def wrong(self, *arguments, typed=""):
+        status, _, err = self(*arguments, typed=typed)
+        (line,) = err.splitlines()
+        assert status == 2
+        return line
+
+    def database(self):
+        opened = Database(load(self.config, {}).hub.data / "hub.db")
+        opened.start()
+        return opened
+
+    def read(self, question):
+        opened = self.database()
+        try:
+            return question(opened)
+        finally:
+            opened.stop()
+
+    def printers(self):
+        return self.read(lambda opened: Printers(opened).all())
+
+    def audit(self):
+        return [each.action for each in self.read(lambda opened: Audit(opened).rows(1000))]
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(people, "PasswordHasher", QuickHasher)
+    return Scene(tmp_path, monkeypatch, capsys)
+
+
+@pytest.fixture
+def olivia(run):
+    """A scene in which olivia exists."""
+    run.well("user", "add", "olivia", "--link")
+    return run
+
+
+def line_in(out):
+    return next(parse(each) for each in out.split() if each.startswith("printwarden://"))
+
+
+# People
+
+
+def test_a_user_is_added_with_a_password(run):
+    assert "added olivia" in run.well("user", "add", "olivia", "--admin", typed=PASSWORD + "\n")
+    person = run.read(lambda opened: People(opened).check_password("olivia", PASSWORD))
+    assert (person.name, person.role) == ("olivia", "admin")
+    assert run.audit() == ["add_user"]
+
+
+def test_a_user_without_password_gets_a_link_that_works_once(run):
+    out = run.well("user", "add", "olivia", "--link")
+    secret = out.split("/sign-in/")[1].split()[0]
+    redeem = lambda opened: People(opened).redeem_link(secret, 0.0)  # noqa: E731
+    assert run.read(redeem).name == "olivia"
+    assert run.read(redeem) is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "typed", "told"),
+    [
+        (("user", "add", "olivia"), "short\n", "at least 10 characters"),
+        (("user", "add", "Olivia!"), PASSWORD, "use 1 to 40 of a-z"),
+        (("user", "password", "nobody"), PASSWORD, "there is no user 'nobody'; known are none"),
+        (("user", "link", "nobody"), "", "there is no user 'nobody'"),
+        (("printer", "add", "Prusa", "--owner", "nobody"), "", "there is no user 'nobody'"),
+        (("printer", "invite", "Prusa"), "", "0 printers are called 'Prusa'; see: printwarden printer list"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(run, arguments, typed, told):
+    assert told in run.wrong(*arguments, typed=typed)
+
+
+def test_the_same_name_twice_is_refused(olivia):
+    assert "'olivia' exists already" in olivia.wrong("user", "add", "olivia", "--link")
+
+
+def test_a_new_password_signs_out_everywhere(run):
+    run.well("user", "add", "olivia", typed=PASSWORD)
+    opened = run.database()
+    known = People(opened)
+    secret = known.open_session(known.get("olivia"), 0.0)
+    assert "signed out everywhere" in run.well("user", "password", "olivia", typed="another long one\n")
+    assert known.session(secret, 1.0) is None
+    opened.stop()
+
+
+def test_people_are_listed_with_their_printers(olivia):
+    olivia.well("printer", "add", "Prusa", "--owner", "olivia")
+    assert "owns 1 of 10 printers" in olivia.well("user", "list")
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"), [(["a long password", "another one"], "differ"), ([PASSWORD, PASSWORD], "")]
+)
+def test_at_a_terminal_a_password_is_asked_for_twice(monkeypatch, answers, told):
+    monkeypatch.setattr("sys.stdin", type("Terminal", (), {"isatty": staticmethod(lambda: True)})())
+    given = iter(answers)
+    monkeypatch.setattr(admin.getpass, "getpass", lambda _prompt: next(given))
+    if told:
+        with pytest.raises(ValueError, match=told):
+            admin._ask_password()
+    else:
+        assert admin._ask_password() == PASSWORD
+
+
+# Printers
+
+
+def test_a_printer_is_added_with_its_enrolment_line(olivia):
+    ticket = line_in(olivia.well("printer", "add", " Prusa ", "--owner", "olivia"))
+    assert (ticket.host, ticket.port) == ("hub.lan", 8884)
+    (row,) = olivia.printers()
+    assert (row.name, row.owner, row.enrolled) == ("Prusa", "olivia", None)
+    assert "no agent enrolled yet" in olivia.well("printer", "list")
+    assert "add_printer" in olivia.audit()
+
+
+def test_a_fresh_line_is_shown_by_name_or_id(olivia):
+    first = line_in(olivia.well("printer", "add", "Prusa", "--owner", "olivia"))
+    (row,) = olivia.printers()
+    for wanted in ("Prusa", row.id):
+        assert line_in(olivia.well("printer", "invite", wanted)).identity != first.identity
+
+
+def test_two_printers_of_one_name_are_told_apart_by_their_ids(olivia):
+    for _ in range(2):
+        olivia.well("printer", "add", "Prusa", "--owner", "olivia")
+    assert "2 printers are called 'Prusa'" in olivia.wrong("printer", "invite", "Prusa")
+    assert line_in(olivia.well("printer", "invite", olivia.printers()[0].id))
+
+
+def test_nobody_gets_more_printers_than_his_quota_until_it_is_raised(olivia):
+    olivia.well("user", "quota", "olivia", "1")
+    olivia.well("printer", "add", "one", "--owner", "olivia")
+    assert "may own 1 printers" in olivia.wrong("printer", "add", "two", "--owner", "olivia")
+    olivia.well("user", "quota", "olivia", "2")
+    olivia.well("printer", "add", "two", "--owner", "olivia")
+    assert "set_quota" in olivia.audit()
+
+
+def test_a_removed_printer_takes_its_history_and_pictures_along(olivia):
+    """Also when no hub runs that would do it."""
+    olivia.well("printer", "add", "Prusa", "--owner", "olivia")
+    (row,) = olivia.printers()
+    opened = olivia.database()
+    history = History(opened, olivia.data / "evidence")
+    history.add_event(row.id, 1.0, "paused", "info", "paused")
+    history.add_evidence(row.id, "main", 1.0, b"jpeg")
+    assert "removed Prusa" in olivia.well("printer", "remove", "Prusa", "--yes")
+    assert olivia.printers() == []
+    assert (history.events(row.id), history.evidence(row.id)) == ([], [])
+    assert not [each for each in (olivia.data / "evidence").rglob("*") if each.is_file()]
+    opened.stop()
+    assert "remove_printer" in olivia.audit()
+
+
+def test_removing_asks_for_the_name(olivia):
+    olivia.well("printer", "add", "Prusa", "--owner", "olivia")
+    status, out, _ = olivia("printer", "remove", "Prusa", typed="prusa\n")
+    assert (status, len(olivia.printers())) == (1, 1)
+    assert "nothing was removed" in out
+    olivia("printer", "remove", "Prusa", typed="Prusa\n")
+    assert olivia.printers() == []
+
+
+def test_a_question_without_anybody_to_answer_is_no_yes(olivia):
+    olivia.well("printer", "add", "Prusa", "--owner", "olivia")
+    status, _, err = olivia("printer", "remove", "Prusa", typed="")
+    assert status == 2
+    assert len(err.splitlines()) == 1
+    assert len(olivia.printers()) == 1
+
+
+def test_a_moved_printer_is_a_new_one_of_its_new_owner(olivia):
+    olivia.well("user", "add", "peter", "--link")
+    olivia.well("printer", "add", "Prusa", "--owner", "olivia")
+    (old,) = olivia.printers()
+    line = line_in(olivia.well("printer", "move", "Prusa", "--to", "peter", "--yes"))
+    (new,) = olivia.printers()
+    assert (new.name, new.owner) == ("Prusa", "peter")
+    assert new.id != old.id
+    assert new.key != old.key
+    rights = olivia.read(lambda opened: Printers(opened).rights_of("olivia"))
+    assert rights == {}
+    assert line.host == "hub.lan"
+
+
+def test_moving_asks_for_the_name_and_minds_the_quota(olivia):
+    olivia.well("user", "add", "peter", "--link")
+    olivia.well("printer", "add", "Prusa", "--owner", "olivia")
+    status, out, _ = olivia("printer", "move", "Prusa", "--to", "peter", typed="no\n")
+    assert (status, "nothing was moved" in out) == (1, True)
+    olivia.well("user", "quota", "peter", "0")
+    assert "peter may own 0 printers" in olivia.wrong("printer", "move", "Prusa", "--to", "peter", "--yes")
+    assert [each.owner for each in olivia.printers()] == ["olivia"]
+
+
+def test_a_farm_is_added_as_a_batch(olivia, tmp_path):
+    file = tmp_path / "lines.tsv"
+    assert "3 printers added" in olivia.well("printer", "batch", "Farm", "3", str(file), "--owner", "olivia")
+    rows = [each.split("\t") for each in file.read_text().splitlines()]
+    assert [name for name, _ in rows] == ["Farm 1", "Farm 2", "Farm 3"]
+    assert len({parse(line).identity for _, line in rows}) == 3
+    assert file.stat().st_mode & 0o077 == 0
+    assert len(olivia.printers()) == 3
+
+
+@pytest.mark.parametrize(
+    ("prefix", "count", "more", "told"),
+    [
+        ("Farm", "11", (), "olivia may add 10 printers; raise it with: printwarden user quota"),
+        ("Farm", "0", (), "may add 10 printers"),
+        ("Farm", "2", ("--hours", "200"), "at most a week"),
+        ("x" * 58, "10", (), "1 to 60 printable characters"),
+    ],
+)
+def test_a_batch_is_added_whole_or_not_at_all(olivia, tmp_path, prefix, count, more, told):
+    file = str(tmp_path / "lines.tsv")
+    assert told in olivia.wrong("printer", "batch", prefix, count, file, "--owner", "olivia", *more)
+    assert olivia.printers() == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [("add", "Prusa", "--owner", "olivia"), ("batch", "Farm", "2", "lines", "--owner", "olivia")]
+)
+def test_without_a_known_enrolment_port_nothing_is_half_done(olivia, arguments):
+    olivia.configure(0)
+    assert "only the running hub knows it; use the viewer" in olivia.wrong("printer", *arguments)
+    assert olivia.printers() == []
+
+
+# Audit
+
+
+def test_the_audit_log_is_shown_and_found_whole(olivia):
+    assert "the audit log is whole" in olivia.well("audit", "verify")
+    listed = olivia.well("audit", "list")
+    assert "command line" in listed
+    assert "add_user" in listed
+
+
+def test_a_changed_audit_log_is_found(olivia):
+    opened = olivia.database()
+    with opened.write() as db:
+        db.execute("UPDATE audit SET actor = 'nobody' WHERE id = 1")
+    opened.stop()
+    status, out, _ = olivia("audit", "verify")
+    assert status == 1
+    assert "row 1 was changed" in out

@@ -1,0 +1,204 @@
+"""From JPEG bytes to a score: what is a picture, what is none, and which model is really used."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import threading
+
+import cv2
+import numpy as np
+import pytest
+
+from hub import vision
+from hub.vision import DARK, Detector, ModelError, PictureError, read_model, shipped_model, workers
+from tests.support.models import SIDE, brightness_model
+from tests.support.pictures import FAILING, FINE, picture
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return brightness_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def detector(folder):
+    made = Detector(read_model(folder))
+    made.start()
+    return made
+
+
+def encoded(image, *options):
+    done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 95, *options])
+    assert done
+    return data.tobytes()
+
+
+def card(folder, **changes):
+    path = folder / "model.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}), encoding="utf-8")
+    return folder
+
+
+# Pictures
+
+
+def test_a_picture_is_scored_with_its_size_and_brightness(detector):
+    found = detector.detect(picture(FAILING, side=160))
+    assert found.score == pytest.approx(FAILING / 255, abs=0.01)
+    assert (found.width, found.height, found.heat.shape) == (160, 120, (4, 4))
+    assert found.brightness == pytest.approx(FAILING, abs=2)
+    assert not found.dark
+    assert found.score == pytest.approx(float(found.heat[0, 0]))
+
+
+def test_a_dark_picture_is_told(detector):
+    assert detector.detect(picture(2)).dark
+    assert not detector.detect(picture(int(DARK) + 10)).dark
+
+
+@pytest.mark.parametrize(("width", "height"), [(16, 16), (SIDE, SIDE), (200, 150), (1920, 1080), (90, 1600)])
+def test_every_size_gives_the_same_score(detector, width, height):
+    """Large pictures are decoded at a reduced size, which must not change what is seen."""
+    grey = np.full((height, width, 3), 128, np.uint8)
+    found = detector.detect(encoded(grey))
+    assert (found.width, found.height) == (width, height)
+    assert found.score == pytest.approx(128 / 255, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    "rubbish",
+    [
+        b"",
+        b"no picture",
+        b"\xff\xd8\xff",
+        b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + bytes(40),
+        b"\x89PNG\r\n\x1a\n" + bytes(100),
+        picture(60)[:200],
+        picture(60)[:-3000],
+        picture(60)[:300] + b"\x00" * 3000,
+    ],
+)
+def test_what_is_no_picture_is_refused(detector, rubbish):
+    with pytest.raises(PictureError):
+        detector.detect(rubbish)
+
+
+def test_a_decompression_bomb_is_refused_before_it_is_decoded(detector):
+    small = picture(60, side=160)
+    place = small.index(b"\xff\xc0") + 5
+    bomb = small[:place] + b"\xff\xff\xff\xff" + small[place + 4 :]
+    with pytest.raises(PictureError, match="65535 x 65535 pixels is too large"):
+        detector.detect(bomb)
+
+
+def test_a_grey_picture_is_a_picture(detector):
+    assert detector.detect(encoded(np.full((90, 120), 200, np.uint8))).score == pytest.approx(
+        200 / 255, abs=0.01
+    )
+
+
+def test_a_turned_flag_is_ignored(detector):
+    """Frames arrive upright; a flag that a camera left in them must not turn them again."""
+    image = np.zeros((SIDE, SIDE, 3), np.uint8)
+    image[: SIDE // 2] = 255
+    turned = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
+    jpeg = encoded(image)
+    flagged = jpeg[:2] + b"\xff\xe1" + (len(turned) + 2).to_bytes(2, "big") + turned + jpeg[2:]
+    plainly = cv2.imdecode(np.frombuffer(flagged, np.uint8), cv2.IMREAD_COLOR)
+    assert plainly[:, 0].mean() < 5, "the flag is understood by OpenCV"
+    decoded, _, _ = detector._decode(flagged)
+    assert decoded[: SIDE // 4].mean() > 250
+
+
+def test_threads_share_one_session(detector):
+    scores = []
+    threads = [
+        threading.Thread(target=lambda level=level: scores.append(detector.detect(picture(level)).score))
+        for level in (FINE, FAILING) * 4
+    ]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join(30)
+    assert sorted(round(each, 1) for each in scores) == [0.2] * 4 + [1.0] * 4
+
+
+# Models
+
+
+def test_the_shipped_model_is_whole_and_judges(caplog):
+    caplog.set_level(logging.INFO)
+    model = read_model(shipped_model())
+    made = Detector(model)
+    made.start()
+    found = made.detect(picture(FINE, side=640))
+    assert 0.0 <= found.score <= 1.0
+    assert made.precision in {precision for precision, _ in model.files}
+    assert f"model {model.name} {model.version}: using {made.precision}" in caplog.text
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_both_shipped_precisions_agree(precision):
+    made = Detector(read_model(shipped_model()), precision)
+    made.start()
+    assert made.precision == precision
+    assert made.detect(picture(FINE, side=640)).score < 0.5
+
+
+def test_the_faster_file_is_chosen(tmp_path, monkeypatch):
+    folder = brightness_model(tmp_path)
+    entry = json.loads((folder / "model.json").read_text())["files"][0]
+    card(folder, files=[entry, {**entry, "precision": "int8"}])
+    monkeypatch.setattr(vision, "TRIAL_S", 0.01)
+    made = Detector(read_model(folder))
+    made.start()
+    assert made.precision in ("fp32", "int8")
+    made = Detector(read_model(folder))
+    times = iter((2.0, 1.0))
+    monkeypatch.setattr(made, "_trial", lambda _session: next(times))
+    made.start()
+    assert made.precision == "int8"
+
+
+def test_a_precision_that_does_not_exist_is_named(folder):
+    with pytest.raises(ModelError, match="there is no int8 file"):
+        Detector(read_model(folder), "int8").start()
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"files": []}, "needs one file at least"),
+        ({"input": {"width": 1, "height": 1, "channels": "RGB", "resize": "stretch"}}, "stretched BGR"),
+        ({"input": {}}, "not a model description: KeyError"),
+        ({"thresholds": {"warn": "high"}}, "not a model description: ValueError"),
+        ({"files": [{"file": "network.onnx", "precision": "fp32", "sha256": "0"}]}, "damaged"),
+        ({"files": [{"file": "none.onnx", "precision": "fp32", "sha256": "0"}]}, "none.onnx: No such file"),
+    ],
+)
+def test_a_wrong_model_is_named(tmp_path, changes, told):
+    with pytest.raises(ModelError, match=told):
+        read_model(card(brightness_model(tmp_path), **changes))
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", "null"])
+def test_a_card_that_is_none_is_named(tmp_path, content):
+    (tmp_path / "model.json").write_text(content)
+    with pytest.raises(ModelError, match=r"model\.json: not a model description"):
+        read_model(tmp_path)
+
+
+def test_a_file_that_is_no_network_is_named(tmp_path):
+    folder = brightness_model(tmp_path)
+    rubbish = b"this is no network"
+    (folder / "network.onnx").write_bytes(rubbish)
+    entry = {"file": "network.onnx", "precision": "fp32", "sha256": hashlib.sha256(rubbish).hexdigest()}
+    with pytest.raises(ModelError, match=r"network\.onnx: onnxruntime cannot load it") as caught:
+        Detector(read_model(card(folder, files=[entry]))).start()
+    assert "\n" not in str(caught.value)
+
+
+def test_there_is_a_thread_for_each_core_and_never_more_than_four():
+    assert 1 <= workers() <= 4
