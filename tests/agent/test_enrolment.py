@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent import enrolment
-from agent.enrolment import Credential, EnrolmentError, Ticket, load, parse, redeem, save
+from agent.enrolment import Credential, EnrolmentError, Ticket, load, parse, redeem, rotate, save
+from agent.seal import derive, open_json
 from hub import certificates
 
 CREDENTIAL = Credential(
@@ -294,6 +295,38 @@ def test_a_plain_server_is_no_answer():
         port = listening.getsockname()[1]
         assert "no answer" in problem(redeem, replace(TICKET, host="127.0.0.1", port=port))
         thread.join()
+
+
+# Rotating
+
+
+def enrolled(listener, chain):
+    return replace(CREDENTIAL, host="127.0.0.1", enrolment_port=listener.port, ca=chain.ca)
+
+
+def test_a_credential_is_exchanged_for_a_fresh_one(ours):
+    fresh = replace(CREDENTIAL, host="hub.lan", token="new", key="cd" * 32)
+    with Listener(ours.server_context(), answered(200, asdict(fresh))) as listener:
+        assert rotate(enrolled(listener, ours), 1_700_000_000.9) == fresh
+    head, _, body = listener.received.partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /rotate HTTP/1.1\r\n")
+    sent = json.loads(body)
+    key = derive(bytes.fromhex(CREDENTIAL.key), "rotate")
+    opened = open_json(key, f"rotate/{CREDENTIAL.printer}", sent["sealed"].encode())
+    assert opened == {"v": 1, "time": 1_700_000_000}
+    assert sent["printer"] == CREDENTIAL.printer
+
+
+def test_rotating_needs_a_hub_of_the_same_authority(ours, others):
+    """Here the chain is the check: the hub's certificate may have been renewed since the enrolment."""
+    with Listener(others.server_context(), answered(200, asdict(CREDENTIAL))) as listener:
+        assert "no answer" in problem(rotate, enrolled(listener, ours), 1.0)
+    assert listener.received == b""
+
+
+def test_a_refused_rotation_is_told_in_the_hubs_words(ours):
+    with Listener(ours.server_context(), answered(403, {"error": "its clock is wrong"})) as listener:
+        assert problem(rotate, enrolled(listener, ours), 1.0) == "the hub refused: its clock is wrong"
 
 
 def test_what_is_no_tls_has_no_fingerprint():

@@ -196,6 +196,14 @@ def test_a_printer_that_vanishes_between_the_questions(hub, monkeypatch):
     refused(hub.redeem, ticket)
 
 
+def test_whoever_comes_second_gets_nothing(hub, monkeypatch):
+    """Two agents hold the right secret at the same moment; the database says which of them was first."""
+    ticket = hub.mint()
+    monkeypatch.setattr(hub.printers, "redeem", lambda *_: None)
+    refused(hub.redeem, ticket)
+    assert hub.log() == ["enrol_refused"]
+
+
 def test_every_refusal_sounds_the_same(hub):
     """Nobody learns from the answer whether an identity exists."""
     used = hub.mint()

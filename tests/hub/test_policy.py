@@ -10,6 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from agent.protocol import AFTER_PAUSE, NOT_PRINTING, PHASES
 from hub import policy
 from hub.policy import (
+    MAX_POINTS,
+    MAX_ZONES,
     NOTHING,
     RETRY_S,
     THRESHOLDS,
@@ -89,6 +91,19 @@ def run(chosen, seen, *, job="j", phase="printing", memory=None):
         ({"after": {"lift_mm": "5"}}, "after.lift_mm"),
         ({"after": {"lift_mm": True}}, "after.lift_mm"),
         ({"after": {"lift_mm": float("nan")}}, "after.lift_mm"),
+        ({"zones": None}, "zones"),
+        ({"zones": []}, "zones"),
+        ({"zones": {"main": 3}}, "zones.main"),
+        ({"zones": {"main": [3]}}, "zones.main"),
+        ({"zones": {"main": ["ab"]}}, "zones.main"),
+        ({"zones": {"main": [["ab", "cd"]]}}, "zones.main"),
+        ({"zones": {"main": [[[0, 0]]]}}, "zones.main"),
+        ({"zones": {"main": [[[0, 0], [1, 1, 1]]]}}, "zones.main"),
+        ({"zones": {"main": [[[0, 0], [1.1, 1]]]}}, "zones.main"),
+        ({"zones": {"main": [[[0, 0], [1, float("nan")]]]}}, "zones.main"),
+        ({"zones": {"main": [[[0, -0.1], [1, 1]]]}}, "zones.main"),
+        ({"zones": {"main": [[[0, 0]] * (MAX_POINTS + 1)]}}, "zones.main"),
+        ({"zones": {"main": [[[0, 0], [1, 1]]] * (MAX_ZONES + 1)}}, "zones.main"),
     ],
 )
 def test_senseless_settings_are_named(changes, named):
@@ -103,6 +118,8 @@ def test_ends_of_what_is_allowed():
     assert PrinterSettings(warn_hold_s=0, act_hold_s=3600, grace_s=3600.0)
     assert PrinterSettings(after={name: ends[0] for name, ends in AFTER_PAUSE.items()})
     assert PrinterSettings(after={name: ends[1] for name, ends in AFTER_PAUSE.items()})
+    assert PrinterSettings(zones={"main": (((0, 0), (1, 1)),) * MAX_ZONES})
+    assert PrinterSettings(zones={"main": (((0.5, 0.5),) * MAX_POINTS,), "side": ()})
 
 
 def test_what_an_owner_gets_who_chose_nothing():
@@ -117,6 +134,7 @@ def test_what_an_owner_gets_who_chose_nothing():
         vote="any",
         dry_run=False,
         after={},
+        zones={},
     )
 
 
@@ -255,7 +273,8 @@ def test_a_clock_that_goes_back_decides_nothing():
 @given(settings.filter(lambda chosen: chosen.watch), st.floats(0.1, 10))
 def test_a_warning_comes_before_an_action_or_not_at_all(chosen, every):
     """With certainty that only rises nobody is warned of what was done already."""
-    seen = [(number * every, min(1.0, number / 100)) for number in range(400)]
+    seen = [(number * every, number / 100) for number in range(100)]
+    seen += [((100 + number) * every + 10.0 * number, 1.0) for number in range(20)]
     kinds, _ = run(chosen, seen)
     told = [kind for kind in kinds if kind != "none"]
     assert told in ([chosen.action], ["warn", chosen.action])

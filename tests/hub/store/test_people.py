@@ -104,6 +104,16 @@ def test_a_password_for_nobody_is_told(everyone):
         everyone.mint_link("eve", 1.0)
 
 
+def test_quotas(everyone):
+    everyone.set_quota("bob", 0)
+    assert everyone.get("bob").quota == 0
+    everyone.set_quota("bob", 10_000)
+    for quota in (-1, 10_001):
+        with pytest.raises(PersonError, match="0 to 10000"):
+            everyone.set_quota("bob", quota)
+    assert everyone.get("bob").quota == 10_000
+
+
 def test_sessions(everyone):
     token = everyone.open_session(everyone.get("bob"), 100.0)
     session = everyone.session(token, 101.0)
