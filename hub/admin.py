@@ -192,7 +192,7 @@ def _printer_batch(office: Office, options: argparse.Namespace) -> int:
 def _printer_move(office: Office, options: argparse.Namespace) -> int:
     """A new owner means a new printer: nothing of the old one's key, history or grants goes along."""
     _known_door(office)
-    old, person = _known_printer(office, options.printer), _known_person(office, options.to)
+    old, person = known_printer(office, options.printer), _known_person(office, options.to)
     question = f"move {old.name!r} from {old.owner} to {person}? Its history ends. Type its name: "
     if not options.yes and input(question) != old.name:
         print("nothing was moved")
@@ -222,11 +222,11 @@ def _printer_list(office: Office, _options: argparse.Namespace) -> int:
 
 
 def _printer_invite(office: Office, options: argparse.Namespace) -> int:
-    return _invite(office, _known_printer(office, options.printer))
+    return _invite(office, known_printer(office, options.printer))
 
 
 def _printer_remove(office: Office, options: argparse.Namespace) -> int:
-    row = _known_printer(office, options.printer)
+    row = known_printer(office, options.printer)
     if not options.yes and input(f"remove {row.name!r} of {row.owner} for good? Type its name: ") != row.name:
         print("nothing was removed")
         return 1
@@ -298,7 +298,8 @@ def _known_person(office: Office, name: str) -> str:
     return name
 
 
-def _known_printer(office: Office, wanted: str) -> PrinterRow:
+def known_printer(office: Office, wanted: str) -> PrinterRow:
+    """The printer of that id or name; raises ValueError unless there is exactly one."""
     found = [row for row in office.printers.all() if wanted in (row.id, row.name)]
     if len(found) != 1:
         raise ValueError(f"{len(found)} printers are called {wanted!r}; see: printwarden printer list")

@@ -40,7 +40,9 @@ from hub.store.people import People
 from hub.store.printers import Printers
 from hub.store.prints import Prints
 from hub.store.sharing import Sharing
+from hub.store.trials import TrialStore
 from hub.timer import Timer
+from hub.trials import TrialParts, Trials
 from hub.views import Parts, UserView
 from hub.vision import Detector, read_model, shipped_model, workers
 from hub.workers import Workers
@@ -216,10 +218,20 @@ class Hub:
             self.live,
             self.desk,
             registrar,
-            prints=PrintParts(self.prints, self.print_keeper),
+            prints=PrintParts(self.prints, self.print_keeper, TrialStore(self.database)),
         )
 
     def _start_watching(self) -> None:
+        parts = TrialParts(
+            detector=self.detector,
+            region_at=self.detector.model.warn,
+            pace=self.settings.pace,
+            settings_of=self.registrar.settings_of,
+            desk=self.desk,
+            command=self.history.command,
+            live=self.live,
+        )
+        self.trials = Trials(TrialStore(self.database), parts)
         self.ingest.start()
         self.print_keeper.start(row.id for row in self.printers.all())
         self.desk.start()

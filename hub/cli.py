@@ -13,7 +13,7 @@ from pathlib import Path
 
 from agent import __version__
 from agent.settings import SettingsError
-from hub import admin, broker_cli, detection_cli
+from hub import admin, broker_cli, detection_cli, print_cli
 from hub.app import Hub, HubError
 from hub.broker.embedded import BrokerError
 from hub.clips import ClipError
@@ -88,6 +88,7 @@ def _parser(make_viewer: MakeViewer) -> argparse.ArgumentParser:
     admin.add_commands(commands)
     broker_cli.add_commands(commands)
     detection_cli.add_commands(commands)
+    print_cli.add_commands(commands)
     return parser
 
 

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from hub.prints import PrintKeeper
 from hub.store.history import CommandRow, EventRow, EvidenceRow, ScoreRow
 from hub.store.prints import LABELS, MISSED, PrintRow, Prints
+from hub.store.trials import TrialRow, TrialStore
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class PrintParts:
 
     prints: Prints
     keeper: PrintKeeper
+    trials: TrialStore
 
 
 class PrintDesk:
@@ -39,6 +41,7 @@ class PrintDesk:
 
     def __init__(self, parts: PrintParts, picture: Callable[[str, int], bytes | None]) -> None:
         self._prints, self._keeper, self._picture = parts.prints, parts.keeper, picture
+        self._trials = parts.trials
 
     def of(self, printer: str, limit: int, before: int | None) -> list[PrintRow]:
         """Prints, newest first."""
@@ -109,6 +112,14 @@ class PrintDesk:
         self._prints.add_feedback(picture, person, label, time.time(), place)
         self._keeper.learn(printer)
         return True
+
+    def ask_test(self, printer: str, person: str) -> int:
+        """Ask the running hub for a test of the whole line."""
+        return self._trials.ask(printer, person, time.time())
+
+    def test(self, printer: str, identity: int) -> TrialRow | None:
+        """How far a test has come."""
+        return self._trials.get(printer, identity)
 
 
 def _name(row: EvidenceRow) -> str:

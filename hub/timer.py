@@ -55,6 +55,7 @@ class Timer:
             self._watch(row.id, now)
             hub.print_keeper.tick(row.id, time.time())
         hub.desk.tick(time.time())
+        hub.trials.tick(time.time())
         hub.history.flush()
         if now - self._pruned > PRUNE_S:
             self._pruned = now

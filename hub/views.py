@@ -22,6 +22,7 @@ from hub.store.audit import Audit
 from hub.store.history import CommandRow, EventRow, EvidenceRow, History, ScoreRow
 from hub.store.printers import PrinterRow, Printers
 from hub.store.prints import PrintRow
+from hub.store.trials import TrialRow
 
 
 class NotFound(Exception):
@@ -179,7 +180,24 @@ class UserView:
         self._row(printer, Right.VIEW)
         return self._desk().zipped(self._detail(printer, identity))
 
+    def detection_test(self, printer: str, identity: int) -> TrialRow:
+        """How far a test that was asked for has come; raises NotFound."""
+        self._row(printer, Right.VIEW)
+        trial = self._desk().test(printer, identity)
+        if trial is None:
+            raise NotFound
+        return trial
+
     # Doing
+
+    def test_detection(self, printer: str) -> int:
+        """Send the demo clip through the model and a dry-run pause through broker and agent; returns the test's id.
+
+        It runs beside this call: `detection_test` tells how far it has come. Raises NotFound, NotAllowed.
+        """
+        self._row(printer, Right.CONTROL)
+        self._audit("test_detection", printer)
+        return self._desk().ask_test(printer, self.person)
 
     def pin_print(self, printer: str, identity: int, *, pinned: bool) -> None:
         """Keep a print beyond retention, or no longer; raises NotFound, NotAllowed."""

@@ -156,6 +156,11 @@ class History:
         )
         return [CommandRow(**{**dict(row), "dry": bool(row["dry"])}) for row in rows]
 
+    def command(self, printer: str, identity: str) -> CommandRow | None:
+        """One command of one printer."""
+        row = self._db.row("SELECT * FROM commands WHERE printer = ? AND id = ?", printer, identity)
+        return CommandRow(**{**dict(row), "dry": bool(row["dry"])}) if row else None
+
     def open_commands(self) -> list[CommandRow]:
         """Commands whose end is not known, of all printers."""
         rows = self._db.rows("SELECT * FROM commands WHERE stage IN ('requested', 'sent', 'accepted')")

@@ -122,3 +122,12 @@ def m006_sharing(db: Database) -> None:
 def m007_rotation(db: Database) -> None:
     """The key a printer's agent was given and has not used yet."""
     db.execute("ALTER TABLE printers ADD COLUMN next_key BLOB")
+
+
+@migrations()
+def m008_trials(db: Database) -> None:
+    """Asked-for tests of the whole line of detection, and what each stage did."""
+    db.execute(
+        "CREATE TABLE trials (id INTEGER PRIMARY KEY, printer TEXT NOT NULL REFERENCES printers(id) ON DELETE CASCADE,"
+        " person TEXT NOT NULL, asked REAL NOT NULL, done REAL, stages TEXT NOT NULL DEFAULT '[]')"
+    )

@@ -22,6 +22,7 @@ from hub.store.history import History, ScoreRow
 from hub.store.people import People
 from hub.store.printers import Printers
 from hub.store.prints import Prints
+from hub.store.trials import TrialStore
 from hub.views import NotAllowed, NotFound, Parts, UserView
 from tests.support.pictures import picture
 
@@ -55,7 +56,7 @@ class World:
             self.live,
             SimpleNamespace(),
             SimpleNamespace(),
-            prints=PrintParts(self.prints, self.keeper),
+            prints=PrintParts(self.prints, self.keeper, TrialStore(self.database)),
         )
 
     def view(self, person="olivia"):
