@@ -15,7 +15,7 @@ from flask_wtf.csrf import CSRFProtect
 
 from agent.protocol import ACTIONS
 from hub.store.people import SESSION_S
-from web import auth, guard, live, pages, words
+from web import auth, guard, live, pages, shared, sharing, words
 from web.api import blueprint as api
 from web.site import EXTENSION, Site, signed_in
 
@@ -37,6 +37,7 @@ def create_app(site: Site) -> Flask:
         PERMANENT_SESSION_LIFETIME=timedelta(seconds=SESSION_S),
         MAX_CONTENT_LENGTH=LARGEST_REQUEST,
         WTF_CSRF_TIME_LIMIT=None,
+        WTF_CSRF_CHECK_DEFAULT=False,  # the guard asks for it, since a request with an API token has no cookie
         SEND_FILE_MAX_AGE_DEFAULT=timedelta(days=30),
     )
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
@@ -45,7 +46,14 @@ def create_app(site: Site) -> Flask:
     live.install(app, site.waiters)
     CSRFProtect(app)
     guard.install(app)
-    for blueprint in (auth.blueprint, pages.blueprint, live.blueprint, api):
+    for blueprint in (
+        auth.blueprint,
+        pages.blueprint,
+        live.blueprint,
+        sharing.blueprint,
+        shared.blueprint,
+        api,
+    ):
         app.register_blueprint(blueprint)
     app.jinja_env.globals.update(words=words, signed_in=signed_in, asset=_asset(app), actions=ACTIONS)
     return app

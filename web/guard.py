@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import logging
 
-from flask import Flask, Response, g, jsonify, redirect, render_template, request, session, url_for
+from flask import (
+    Flask,
+    Response,
+    current_app,
+    g,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
-from flask_wtf.csrf import CSRFError
+from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import Conflict, Forbidden, HTTPException, InternalServerError
 from werkzeug.exceptions import NotFound as PageNotFound
 
+from hub.store.people import Session
 from hub.views import NotAllowed, NotFound
 from web.site import signed_in, site
 
 #: Everything else asks for a sign-in first.
-PUBLIC = frozenset(("static", "auth.sign_in", "auth.link", "api.healthz", "api.document"))
+PUBLIC = frozenset(
+    ("static", "auth.sign_in", "auth.link", "api.healthz", "api.document", "shared.page", "shared.frame")
+)
 
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob:; object-src 'none'; base-uri 'none';"
@@ -43,6 +57,7 @@ log = logging.getLogger(__name__)
 def install(app: Flask) -> None:
     """Put the guard before every request and its answers behind."""
     app.before_request(_who_asks)
+    app.before_request(_own_forms_only)
     app.before_request(_signed_in_only)
     app.after_request(_headers)
     app.register_error_handler(NotFound, _no_printer)
@@ -57,9 +72,36 @@ def wants_json() -> bool:
     return request.path.startswith("/api/") or request.path == "/healthz"
 
 
-def _who_asks() -> None:
+def _who_asks() -> ResponseReturnValue | None:
+    """The session of this request: of its cookie or, for the API, of the token it carries instead."""
+    g.bearer = wants_json() and "Authorization" in request.headers
+    if g.bearer:
+        return _bearer()
     token = session.get("token") if request.endpoint != "static" else None
     g.session = site().people.session(token, site().clock()) if isinstance(token, str) else None
+    return None
+
+
+def _bearer() -> ResponseReturnValue | None:
+    """A request that carries an API token acts as its person within the token's scope, and its cookie counts for nothing."""
+    g.session = None
+    kind, _, text = request.headers["Authorization"].partition(" ")
+    shares = site().shares
+    found = shares.api_token(text, site().clock()) if shares is not None and kind == "Bearer" else None
+    person = site().people.get(found.person) if found else None
+    if found is None or person is None:
+        return _answer(401, "This token is unknown, expired or was ended.")
+    if request.method not in ("GET", "HEAD") and found.scope != "control":
+        return _answer(403, "This token may only look.")
+    g.session = Session(f"token-{found.id}", person, found.expires)
+    return None
+
+
+def _own_forms_only() -> None:
+    """Refuse what another site made a browser send; a token in a header is nothing that a browser adds by itself."""
+    if not g.bearer:
+        csrf: CSRFProtect = current_app.extensions["csrf"]
+        csrf.protect()
 
 
 def _signed_in_only() -> ResponseReturnValue | None:

@@ -26,6 +26,8 @@ def make_viewer(hub: Hub) -> Viewer:
         people=hub.people,
         view=hub.view,
         health=hub.health,
+        sharing=hub.sharing,
+        shares=hub.shares,
         secret_key=_secret_key(hub.settings.hub.data / "web.key"),
         secure_cookies=settings.secure_cookies,
     )

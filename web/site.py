@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from flask import abort, current_app, g
 
+from hub.sharing import PersonSharing
 from hub.store.people import People, Session
+from hub.store.sharing import Sharing
 from hub.views import UserView
 
 EXTENSION = "printwarden"
@@ -18,7 +20,8 @@ EXTENSION = "printwarden"
 class Site:
     """The viewer's only way to the hub.
 
-    `view` gives the hub through the eyes of one person (name, session id). `secret_key` signs cookies and forms.
+    `view` gives the hub through the eyes of one person (name, session id), `sharing` what that person lets others
+    do, `shares` the live links and API tokens. `secret_key` signs cookies and forms.
     `secure_cookies` once people come by HTTPS. At most `waiters` requests wait for a new picture at once; with half
     of the server's threads the other half always answers.
     """
@@ -27,6 +30,8 @@ class Site:
     view: Callable[[str, str], UserView]
     health: Callable[[], dict[str, object]]
     secret_key: bytes
+    sharing: Callable[[str, str], PersonSharing] | None = None
+    shares: Sharing | None = None
     secure_cookies: bool = False
     waiters: int = 8
     clock: Callable[[], float] = time.time

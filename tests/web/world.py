@@ -18,15 +18,18 @@ from argon2 import PasswordHasher
 
 from agent.camera.jpeg import split
 from agent.protocol import Frame, State
+from hub.credentials import Credentials
 from hub.enrolment import Enrolments
 from hub.live import CameraLive, Live
 from hub.policy import settings_from
 from hub.regions import Region
+from hub.sharing import PersonSharing, SharingParts
 from hub.store.audit import Audit
 from hub.store.database import Database
 from hub.store.history import CommandRow, History, ScoreRow
 from hub.store.people import People
 from hub.store.printers import Printers
+from hub.store.sharing import Sharing
 from hub.views import Parts, UserView, checked_name
 from web import Site, create_app, live
 from web.auth import Door
@@ -132,12 +135,19 @@ class World:
         self.live = Live()
         self.desk, self.registrar = Desk(self), Registrar(self)
         self.parts = Parts(self.printers, self.history, self.audit, self.live, self.desk, self.registrar)
+        self.shares = Sharing(self.database)
+        self.credentials = Credentials(self.printers)
+        self.sharing_parts = SharingParts(
+            self.people, self.printers, self.credentials, self.shares, self.audit
+        )
         self.healthy = "ok"
         self.now = time.time
         self.site = Site(
             people=self.people,
             view=lambda person, session: UserView(self.parts, person, session),
             health=lambda: {"status": self.healthy, "broker": self.healthy == "ok"},
+            sharing=lambda person, session: PersonSharing(self.sharing_parts, person, session),
+            shares=self.shares,
             secret_key=KEY,
             clock=self._clock,
         )
