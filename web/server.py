@@ -22,10 +22,14 @@ class ViewerError(OSError):
 
 
 class Viewer:
-    """Serves an application. `port` 0 takes any free one; `port` tells the real one after `start`."""
+    """Serves an application, at `prefix` when a proxy hands on a path below its own root.
 
-    def __init__(self, app: Flask, host: str, port: int, threads: int = 16) -> None:
+    `port` 0 takes any free one; `port` tells the real one after `start`.
+    """
+
+    def __init__(self, app: Flask, host: str, port: int, threads: int = 16, prefix: str = "") -> None:
         self._app, self._host, self._port, self._threads = app, host, port, threads
+        self._prefix = prefix
         self._sockets: dict[int, Any] = {}
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -47,6 +51,7 @@ class Viewer:
                 port=self._port,
                 threads=self._threads,
                 connection_limit=CONNECTIONS,
+                url_prefix=self._prefix,
                 ident=None,
                 clear_untrusted_proxy_headers=True,
             )

@@ -41,6 +41,16 @@ def test_it_serves_on_a_free_port(viewer):
     assert "waitress" not in (headers["Server"] or "")
 
 
+def test_it_serves_below_a_path(world):
+    viewer = Viewer(world.app, "127.0.0.1", 0, prefix="/prints")
+    viewer.start()
+    try:
+        assert get(viewer, "/prints/healthz")[0] == 200
+        assert b'href="/prints/static/app.css' in get(viewer, "/prints/")[1]
+    finally:
+        viewer.stop()
+
+
 def test_a_taken_port_is_named(viewer, world):
     with pytest.raises(ViewerError, match=f"127.0.0.1:{viewer.port}"):
         Viewer(world.app, "127.0.0.1", viewer.port).start()
