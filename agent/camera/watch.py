@@ -7,7 +7,6 @@ which there is still something to see is for the hub to judge.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 
 from agent.camera import jpeg
@@ -25,15 +24,14 @@ class FrozenWatch:
 
     pictures: int = FROZEN_PICTURES
     seconds: float = FROZEN_S
-    _seen: bytes = field(default=b"", init=False)
+    _last: bytes = field(default=b"", init=False, repr=False)
     _count: int = field(default=0, init=False)
     _since: float = field(default=0.0, init=False)
 
     def seen(self, picture: bytes, now: float) -> bool:
         """True from the `pictures`-th equal picture on, if they span `seconds` of `now`."""
-        digest = hashlib.blake2b(picture, digest_size=16).digest()
-        if digest != self._seen:
-            self._seen, self._count, self._since = digest, 0, now
+        if picture != self._last:
+            self._last, self._count, self._since = picture, 0, now
         self._count += 1
         return self._count >= self.pictures and now - self._since >= self.seconds
 
