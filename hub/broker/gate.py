@@ -179,7 +179,7 @@ class Connection:
 
     def send(self, data: bytes, stream: str | None = None) -> None:
         """Write a packet, or queue it while the reader is behind; of one stream only the newest waits."""
-        if self.over:
+        if self.over or self._writer.transport.is_closing():
             return
         if not self._outbox and self._writer.transport.get_write_buffer_size() < _DIRECT:
             self._writer.write(data)

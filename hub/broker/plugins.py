@@ -78,7 +78,7 @@ class SessionBroker(Broker):
         for plugin in self.plugins_manager.plugins:
             if isinstance(plugin, HandoverAuth):
                 plugin.redeem = redeem
-            elif isinstance(plugin, AccessAcl):
+            if isinstance(plugin, AccessAcl):
                 plugin.core = core
 
     async def add_subscription(self, subscription: tuple[str, int], session: Session) -> int:

@@ -76,6 +76,20 @@ class Probe:
         self.send(connect_packet(username, password, client_id, clean=clean, keepalive=keepalive, will=will))
         return self.wait_for(Type.CONNACK)[1]
 
+    def try_connect(
+        self,
+        username: str | None,
+        password: str | bytes | None,
+        client_id: str,
+        *,
+        clean: bool = True,
+    ) -> int:
+        """As `connect`, or -1 when the broker hangs up instead of answering."""
+        try:
+            return self.connect(username, password, client_id, clean=clean)
+        except Gone:
+            return -1
+
     def subscribe(self, *filters: str, qos: int = 1) -> list[int]:
         """The granted qualities, `DENIED` for what was denied."""
         wanted = b"".join(text(each) + bytes([qos]) for each in filters)
@@ -164,9 +178,7 @@ class Probe:
         while len(self._buffer) < size:
             try:
                 data = self.socket.recv(65536)
-            except TimeoutError:
-                raise
-            except OSError as error:
+            except ConnectionError as error:
                 raise Gone(str(error)) from error
             if not data:
                 raise Gone("the broker closed the connection")

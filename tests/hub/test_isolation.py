@@ -9,7 +9,7 @@ import pytest
 from agent.endpoint import Endpoint
 from agent.topics import ROOT
 from hub.access import Action, Kind, may
-from hub.broker import core, door, embedded, mosquitto
+from hub.broker import core, door, embedded, mosquitto, packets
 from hub.broker.mosquitto_config import role_acls, write_config
 from hub.isolation import Finding, Report, attack
 from tests.support.brokers import BROKERS, Mosquitto, running
@@ -81,6 +81,47 @@ def test_each_sabotage_of_the_embedded_broker_is_found(sabotage, found, tmp_path
     with running("embedded", tmp_path) as broker:
         report = attack(broker.endpoint, broker, SHORT)
     assert found <= failed(report), str(report)
+
+
+def test_retained_messages_kept_in_spite_of_a_denial_are_found(tmp_path, monkeypatch):
+    """Live delivery is refused, but the broker remembers."""
+    real = core.Core.publish
+
+    def publish(self, name, message):
+        if message.retain:
+            self._retain(self.directory.principal(name), name, message)
+        return real(self, name, message)
+
+    monkeypatch.setattr(core.Core, "publish", publish)
+    with running("embedded", tmp_path) as broker:
+        report = attack(broker.endpoint, broker)
+    assert failed(report) == {"retained"}, str(report)
+    assert "kept" in report.failures[0].detail
+
+
+def test_a_take_over_that_brings_messages_is_found(tmp_path, monkeypatch):
+    """Two connections under one name, both served with what the first one subscribed to."""
+    real = core.Core.publish
+
+    def publish(self, name, message):
+        for each in people.broker._door.connections.values():
+            if each.username != name and message.topic.split("/")[2] in each.client_id.split(":")[1]:
+                each.send(packets.publish(message.topic, message.payload))
+        return real(self, name, message)
+
+    with running("embedded", tmp_path) as people:
+        monkeypatch.setattr(core.Core, "publish", publish)
+        report = attack(people.endpoint, people, SHORT)
+    assert "take-over" in failed(report), str(report)
+
+
+def test_a_revoked_credential_that_may_come_back_is_found(tmp_path, monkeypatch):
+    """Kicked, but not forgotten."""
+    with running("embedded", tmp_path) as broker:
+        monkeypatch.setattr(type(broker), "remove", lambda self, name: self.broker.kick(name))
+        report = attack(broker.endpoint, broker)
+    assert failed(report) == {"revoked"}, str(report)
+    assert "can log in" in report.failures[0].detail
 
 
 @pytest.mark.parametrize("action", [Action.SUBSCRIBE, Action.RECEIVE])

@@ -176,10 +176,48 @@ def test_kick_reaches_a_login_that_waits_for_a_take_over(running, monkeypatch):
         running.broker.kick(PRINTER)
         new.wait_gone()
         free.set()
+        on_loop(running, nobody_enters(running))
     old.close()
     with enter(running.endpoint, PRINTER) as again:
         again.ping()
     assert running.count("kicked") >= 1
+
+
+def test_who_waited_for_a_take_over_gives_way_to_a_newer_login(running, monkeypatch):
+    """The newest login of a client id stays, whichever of them is served first."""
+    entered, free = threading.Event(), threading.Event()
+    old = enter(running.endpoint, PRINTER)
+    connection = running.door.connections[f"{PRINTER}:{PRINTER}"]
+    real = connection.done.wait
+
+    async def held():
+        entered.set()
+        await asyncio.get_running_loop().run_in_executor(None, free.wait, PATIENCE)
+        return await real()
+
+    monkeypatch.setattr(connection.done, "wait", held)
+    with Probe(running.endpoint, PATIENCE) as waiting:
+        waiting.send(connect_packet(PRINTER, token(PRINTER), PRINTER))
+        assert entered.wait(PATIENCE)
+        old.wait_gone()
+        on_loop(running, real())
+        with enter(running.endpoint, PRINTER) as newest:
+            free.set()
+            waiting.wait_gone()
+            newest.ping()
+    old.close()
+
+
+async def nobody_enters(running):
+    """Returns when no login waits for a take-over any more."""
+    for task in list(running.door._tasks):
+        if running.door._entering:
+            await asyncio.wait([task])
+
+
+def on_loop(running, coroutine):
+    """The result of something awaited on the broker's loop."""
+    return asyncio.run_coroutine_threadsafe(coroutine, running.broker._loop).result(PATIENCE)
 
 
 def test_the_oldest_half_open_connection_makes_room(start):

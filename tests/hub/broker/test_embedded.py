@@ -104,6 +104,7 @@ def test_before_start_and_after_stop_nothing_is_open(caplog):
         assert probe.connect("hub", "wrong") == Refusal.NOT_AUTHORIZED
     broker.stop()
     broker.stop()
+    broker.kick("hub")
     assert "login_refused: hub" in caplog.text
     with pytest.raises(OSError, match="refused"):
         Probe(where, 1.0)

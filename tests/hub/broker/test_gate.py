@@ -323,3 +323,17 @@ def test_a_reset_while_frames_wait_is_survived(running):
             viewer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
             viewer.close()
         agent.ping()
+
+
+def test_nothing_is_delivered_to_a_connection_that_is_over(running):
+    with enter(running.endpoint, "i-viewer") as viewer:
+        connection = running.door.connections["i-viewer:i-viewer"]
+
+        async def late():
+            connection.close("test")
+            connection.deliver(packets.Publish(topics.state(PRINTER), b"", 0, retain=False), 0, retain=False)
+            connection.send(b"")
+
+        asyncio.run_coroutine_threadsafe(late(), running.broker._loop).result(PATIENCE)
+        viewer.wait_gone()
+    assert running.count("deliveries") == 0

@@ -41,6 +41,8 @@ def test_every_file_is_private(tmp_path):
     write_config(tmp_path / "a", LISTENER, admin="warden", token="secret", plugin=tmp_path / "plugin.so")
     write_acl_config(tmp_path / "b", LISTENER)
     MosquittoFiles(tmp_path / "b", lambda: None).add(AGENT, "secret")
+    write_acl_config(tmp_path / "b", LISTENER)
+    assert MosquittoFiles(tmp_path / "b", lambda: None).usernames() == {PRINTER}
     written = [each for each in tmp_path.rglob("*") if each.is_file()]
     assert {each.name for each in written} == {"mosquitto.conf", "dynamic-security.json", "passwords", "acl"}
     assert {mode(each) for each in written} == {0o600}
