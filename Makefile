@@ -1,7 +1,8 @@
 # make demo   see it work          make test   run the tests       make check  everything the CI runs
 # make bench  measure this machine make lock   renew the locks     make run    a hub in ./data
-.PHONY: help demo run test check lint types layers bench lock clean
+.PHONY: help demo run test check lint types layers bench lock report-detection clean
 PY := .venv/bin
+DATA ?= ../shared/data
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
@@ -45,6 +46,10 @@ lock: .venv/dev.stamp
 		setup.cfg requirements/build.in -o requirements/hub.lock
 	$(PY)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --extra hub \
 		-c requirements/hub.lock setup.cfg requirements/build.in requirements/dev.in -o requirements/dev.lock
+
+# The data is a folder with manifest.csv, sequences.csv and clips/; scores are kept in ~/.cache/printwarden.
+report-detection: .venv/dev.stamp
+	$(PY)/python -m hub.evaluation_detection --data $(DATA) --docs docs/detection.md $(ARGS)
 
 clean:
 	rm -rf .venv build *.egg-info
