@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import urllib.parse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -60,6 +61,7 @@ class Moonraker:
         )
         self._clock = clock
         self._run, self._heaters = Run(), SwitchedOff()
+        self._lock = threading.Lock()
         self._retracted = 0.0
         self._position: list[float] = []
 
@@ -72,6 +74,10 @@ class Moonraker:
 
     def snapshot(self) -> Snapshot:
         """State, job and temperatures; raises PrinterError also while Klipper is down or starting."""
+        with self._lock:  # an older answer taken after a newer one would look like another print
+            return self._snapshot()
+
+    def _snapshot(self) -> Snapshot:
         answers = self._ask(
             ("printer.objects.query", {"objects": _OBJECTS}),
             ("server.history.list", {"limit": 1, "order": "desc"}),

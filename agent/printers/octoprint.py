@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -48,6 +49,7 @@ class OctoPrint:
         )
         self._clock = clock
         self._run, self._heaters = Run(), SwitchedOff()
+        self._lock = threading.Lock()
         self._ended = "idle"
         self._control, self._asked = "", float("-inf")
 
@@ -60,6 +62,10 @@ class OctoPrint:
 
     def snapshot(self) -> Snapshot:
         """State, job and temperatures; raises PrinterError also when OctoPrint has lost its printer."""
+        with self._lock:  # an older answer taken after a newer one would look like another print
+            return self._snapshot()
+
+    def _snapshot(self) -> Snapshot:
         job = self._rest.get("api/job")
         printer = self._rest.call("GET", "api/printer?exclude=sd&history=false")
         if printer.status == 409:

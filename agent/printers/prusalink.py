@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -59,6 +60,7 @@ class PrusaLink:
         )
         self._clock = clock
         self._run = Run()
+        self._lock = threading.Lock()
         self._id = ""
 
     def start(self) -> None:
@@ -70,6 +72,10 @@ class PrusaLink:
 
     def snapshot(self) -> Snapshot:
         """State, job and temperatures."""
+        with self._lock:  # an older answer taken after a newer one would look like another print
+            return self._snapshot()
+
+    def _snapshot(self) -> Snapshot:
         status = self._rest.get("api/v1/status")
         printer, job = table(status, "printer"), table(status, "job")
         state = text(printer.get("state")).upper()

@@ -14,6 +14,7 @@ class Request(BaseHTTPRequestHandler):
     """One request, given to the test's function, which answers with `reply` or writes to `wfile` itself."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def reply(self, status=200, body=b"", headers=None):
         if not isinstance(body, bytes):

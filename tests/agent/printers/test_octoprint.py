@@ -1,6 +1,7 @@
 """What the OctoPrint driver makes of OctoPrint's answers, also of wrong ones."""
 
 import json
+import threading
 
 import pytest
 from hypothesis import given
@@ -129,6 +130,25 @@ def test_pause_is_sent_with_its_action_and_only_while_printing(octoprint):
     fake.status = {"/sub/api/job": 409}
     with pytest.raises(PrinterError):
         driver.cancel(job, "")
+
+
+def test_looks_from_several_threads_see_one_print(octoprint):
+    """An answer that is overtaken by a newer one must not look like a print that went back."""
+    fake, driver = octoprint
+    fake.flags = {"printing"}
+    jobs = set()
+
+    def look():
+        for _ in range(40):
+            fake.progress = {**fake.progress, "filepos": fake.progress["filepos"] + 1}
+            jobs.add(driver.snapshot().job)
+
+    threads = [threading.Thread(target=look) for _ in range(4)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert len(jobs) == 1
 
 
 def test_the_lost_printer(octoprint):
