@@ -8,6 +8,7 @@ import queue
 import threading
 from collections.abc import Callable
 
+from agent.afterwards import Afterwards
 from agent.clock import AgentClock
 from agent.guards import CommandGuard
 from agent.printers.base import Printer, PrinterError, Snapshot
@@ -16,6 +17,7 @@ from agent.seal import ProtocolError
 
 CONFIRM_S = 90.0
 POLL_S = 0.5
+LATER_S = 1.0
 _REFUSALS_KEPT = 16
 
 log = logging.getLogger(__name__)
@@ -38,6 +40,7 @@ class Executor:
     ) -> None:
         self._key, self._id = key, printer_id
         self._printer, self._guard, self._clock, self._report = printer, guard, clock, report
+        self._afterwards = Afterwards(printer, clock.now)
         self._waiting: queue.Queue[tuple[bytes, bool] | None] = queue.Queue(maxsize=_REFUSALS_KEPT)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"commands-{printer_id[:6]}", daemon=True)
@@ -62,11 +65,16 @@ class Executor:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            message = self._waiting.get()
-            if message is None:
-                continue
             try:
-                self._handle(*message)
+                message = self._waiting.get(timeout=LATER_S)
+            except queue.Empty:
+                message = None
+            try:
+                if message is not None:
+                    self._handle(*message)
+                for command, worked, reason, phase in self._afterwards.carry_out():
+                    log.log(logging.INFO if worked else logging.WARNING, "command %s: %s", command, reason)
+                    self._report(command, "confirmed" if worked else "failed", reason, phase)
             except Exception:  # supervisor: a driver's mistake must not end the obeying of later commands
                 log.exception("a command could not be carried out")
 
@@ -106,7 +114,11 @@ class Executor:
                 reason = "the agent was stopped before the printer had confirmed it"
             self._report(command.id, "failed", reason, self._snapshot().phase)
             return
-        self._report(command.id, "confirmed", self._afterwards(command), after.phase)
+        reason = ""
+        if command.action == "pause" and command.after:
+            # what fails after a pause is told and does not undo it
+            reason = self._afterwards.begin(command.id, command.job, command.after)
+        self._report(command.id, "confirmed", reason, after.phase)
 
     def _send(self, command: Command) -> None:
         if command.action == "pause":
@@ -125,16 +137,6 @@ class Executor:
                 return now
             self._stopping.wait(POLL_S)
         return None
-
-    def _afterwards(self, command: Command) -> str:
-        """Carry the after-pause options out; their failure is told and does not undo the pause."""
-        if command.action != "pause" or not command.after:
-            return ""
-        try:
-            self._printer.after_pause(command.after)
-        except PrinterError as error:
-            return f"paused, but: {error}"
-        return "paused; done after it: " + ", ".join(sorted(command.after))
 
     def _snapshot(self) -> Snapshot:
         try:
