@@ -115,6 +115,11 @@ def may_use(principal: Principal, right: Right, printer: str) -> bool:
     return principal.rights.get(printer, 0) >= right
 
 
+def discovery_node(credential: str, printer: str) -> str:
+    """Where Home Assistant is told of a printer: one level of the topic for each integration, read by no other."""
+    return f"{credential}_{printer}"
+
+
 def valid_topic(topic: str) -> bool:
     """Whether a topic name may be published to by any tenant."""
     return bool(topic) and topic[0] != "$" and not set("+#\0") & set(topic)
@@ -188,7 +193,8 @@ def _integration(principal: Principal) -> Grants:
             publish.append(f"{ROOT}/{printer}/intent/{principal.id}")
         base = f"{ROOT}/{printer}"
         receive += [f"{base}/up/status", f"{base}/up/state", f"{base}/up/frame/+", f"{base}/out/#"]
-        receive += [f"{DISCOVERY}/device/{printer}/config", f"{DISCOVERY}/+/{printer}/+/config"]
+        node = discovery_node(principal.id, printer)
+        receive += [f"{DISCOVERY}/device/{node}/config", f"{DISCOVERY}/+/{node}/+/config"]
     asked = (f"{DISCOVERY}/+/+/config", f"{DISCOVERY}/+/+/+/config")
     return Grants(publish=tuple(publish), receive=tuple(receive), subscribe=asked)
 

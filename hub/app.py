@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 
 from agent.session import Message, Session
-from hub import access, certificates
+from hub import access, announcer, certificates
 from hub.access import Kind, Principal
+from hub.announcer import Announcer
 from hub.broker.directory import HUB
 from hub.broker.embedded import EmbeddedBroker
 from hub.broker.ports import BrokerPort, EmbeddedPort, MosquittoAccess, MosquittoPort, read_authority
@@ -177,6 +178,11 @@ class Hub:
         self.outcomes = Outcomes(
             self.history, self.live, self.pace, self.registrar.settings_of, self._publish
         )
+        self.announcer = Announcer(
+            self.printers, self.credentials, self.live, self._publish, self.settings.homeassistant.discovery
+        )
+        self.outcomes.listeners.append(self.announcer.event)
+        self.outcomes.pictures.append(self.announcer.detection)
         self.judge = Judge(self.live, self.registrar.settings_of, self._judged)
         self.print_keeper = PrintKeeper(
             self.prints, self.live, self.judge, model_mark(self.detector.model.folder), self.outcomes.event
@@ -240,6 +246,8 @@ class Hub:
         self.workers = Workers(self.slots, self.detector, self.judge, self.live, count, region_at)
         self._begin("detection", self.workers)
         self.session = self._connect()
+        self.announcer.connected()
+        self._begin("announcer", self.announcer)
         self.timer = Timer(self)
         self._begin("timer", self.timer)
         section = self.settings.hub
@@ -259,15 +267,22 @@ class Hub:
     def _connect(self) -> Session:
         principal = Principal(Kind.HUB, HUB)
         up = threading.Event()
+
+        def connected(number: int) -> None:
+            up.set()
+            if number > 1:
+                self.announcer.connected()
+
         session = Session(
             self.port.own(),
             username=HUB,
             token=self.port.provision.add(principal),
             client_id=HUB,
             filters=access.grants(principal).receive,
-            on_message=self.ingest.receive,
-            on_up=lambda _number: up.set(),
+            on_message=self._received,
+            on_up=connected,
             on_down=lambda why: log.warning("the hub lost its broker: %s", why),
+            will=lambda _number: announcer.will(),
         )
         self._begin("session", session)
         if not up.wait(CONNECT_S):
@@ -289,6 +304,12 @@ class Hub:
     def _judged(self, judgement: Judgement) -> None:
         self.print_keeper.judged(judgement)
         self.outcomes.decided(judgement)
+
+    def _received(self, topic: str, payload: bytes, retained: bool) -> None:
+        if topic == announcer.BIRTH:
+            self.announcer.birth(payload)
+        else:
+            self.ingest.receive(topic, payload, retained)
 
     def _publish(self, message: Message) -> None:
         self.session.publish(message)

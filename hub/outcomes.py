@@ -45,6 +45,7 @@ class Outcomes:
         self._history, self._live, self._pace = history, live, pace
         self._settings_of, self._publish = settings_of, publish
         self.listeners: list[Listener] = []
+        self.pictures: list[Callable[[str, bytes], None]] = []
         self._told: dict[tuple[str, str], float] = {}
 
     def decided(self, judgement: Judgement) -> None:
@@ -171,6 +172,8 @@ class Outcomes:
 
     def _keep(self, judgement: Judgement, event: int) -> None:
         scored = judgement.scored
+        for show in self.pictures:
+            show(scored.printer, scored.frame.jpeg)
         try:
             self._history.add_evidence(
                 scored.printer,

@@ -75,6 +75,17 @@ class DetectionSection:
 
 
 @dataclass(frozen=True)
+class HomeAssistantSection:
+    """`discovery`: device (Home Assistant 2024.11 and newer), entity (older ones and openHAB) or off."""
+
+    discovery: str = "device"
+
+    def __post_init__(self) -> None:
+        if self.discovery not in ("device", "entity", "off"):
+            raise ValueError(f"discovery: {self.discovery!r} is none of device, entity, off")
+
+
+@dataclass(frozen=True)
 class RetentionSection:
     """How long events, scores and pictures are kept."""
 
@@ -91,6 +102,7 @@ class HubSettings:
     broker: BrokerSection = field(default_factory=BrokerSection)
     detection: DetectionSection = field(default_factory=DetectionSection)
     pace: PaceSettings = field(default_factory=PaceSettings)
+    homeassistant: HomeAssistantSection = field(default_factory=HomeAssistantSection)
     retention: RetentionSection = field(default_factory=RetentionSection)
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 TICK_S = 1.0
 PRUNE_S = 3600.0
+ANNOUNCE_S = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ class Timer:
         self._hub = hub
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="timer", daemon=True)
-        self._pruned = float("-inf")
+        self._pruned = self._announced = float("-inf")
         self._seen_changes = hub.database.foreign_changes()
 
     def start(self) -> None:
@@ -54,6 +55,10 @@ class Timer:
         for row in hub.printers.all():
             self._watch(row.id, now)
             hub.print_keeper.tick(row.id, time.time())
+            hub.announcer.tick(row.id)
+        if now - self._announced > ANNOUNCE_S:
+            self._announced = now
+            hub.announcer.refresh()
         hub.desk.tick(time.time())
         hub.trials.tick(time.time())
         hub.history.flush()

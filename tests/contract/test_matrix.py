@@ -12,7 +12,7 @@ import pytest
 
 from agent import topics
 from agent.topics import ROOT
-from hub.access import DISCOVERY, Action, Kind, Principal, Right, may
+from hub.access import DISCOVERY, Action, Kind, Principal, Right, discovery_node, may
 from hub.broker import core
 from hub.broker.directory import username
 from hub.broker.mosquitto import ROLE
@@ -43,7 +43,9 @@ def topic_families() -> Iterator[str]:
         yield from (topics.command(printer), topics.want(printer), f"{ROOT}/{printer}/dn/other")
         yield from (topics.out(printer, "verdict"), topics.out(printer, "picture/main"))
         yield from (topics.intent(printer, "operator"), topics.intent(printer, "viewer"))
-        yield from (f"{DISCOVERY}/device/{printer}/config", f"{DISCOVERY}/button/{printer}/pause/config")
+        for reader in ("operator", "viewer"):
+            node = discovery_node(reader, printer)
+            yield from (f"{DISCOVERY}/device/{node}/config", f"{DISCOVERY}/button/{node}/pause/config")
     yield from (topics.hub("status"), f"{ROOT}/worker/one/result", f"{ROOT}/worker/two/result")
     yield from (
         f"{DISCOVERY}/status",
@@ -78,7 +80,7 @@ FILTERS = (
     *(
         f"{ROOT}/hub/#",
         f"{DISCOVERY}/#",
-        f"{DISCOVERY}/+/{PRINTER}/+/config",
+        f"{DISCOVERY}/+/{discovery_node('operator', PRINTER)}/+/config",
         f"{DISCOVERY}/+/+/+/config",
         f"{DISCOVERY}/+/+/config",
         f"{DISCOVERY}/device/+/config",
