@@ -1,7 +1,11 @@
-"""A key from OctoPrint without copying: the agent asks, the owner allows it in OctoPrint's own pages."""
+"""A key from OctoPrint without copying: the agent asks, the owner allows it in OctoPrint's own pages.
+
+`python -m agent.printers.octoprint_pairing http://octopi.local [USER]` prints the key.
+"""
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 
@@ -36,3 +40,20 @@ def pair(url: str, user: str = "", wait_s: float = 300.0, tell: Callable[[str], 
     finally:
         rest.close()
     raise PrinterError(f"nobody allowed it within {wait_s:.0f} s")
+
+
+def main(arguments: list[str]) -> int:
+    """Print the key; 1 with the reason when there is none."""
+    if not 1 <= len(arguments) <= 2:
+        print(__doc__)
+        return 2
+    try:
+        print(pair(*arguments))
+    except (PrinterError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
