@@ -17,6 +17,7 @@ from hub.print_views import PrintParts
 from hub.regions import Region
 from hub.store.history import CommandRow, ScoreRow
 from hub.store.prints import Prints
+from hub.store.trials import TrialStore
 from hub.views import NotAllowed, NotFound, Parts, UserView, checked_name
 from tests.support import databases
 
@@ -86,8 +87,9 @@ class World:
             self.desk,
             self.registrar,
             self.looked_at.append,
-            PrintParts(self.prints, SimpleNamespace(learn=self.learnt.append)),
+            PrintParts(self.prints, SimpleNamespace(learn=self.learnt.append), TrialStore(stores.database)),
         )
+        self.trial = TrialStore(stores.database).ask(self.printer, "ann", NOW)
         self.event = stores.history.add_event(self.printer, NOW, "warn", "warning", "text")
         self.print = self.prints.begin(self.printer, "j", "f.gcode", NOW - 5)
         self.prints.end(self.print, "finished", NOW + 5)
@@ -128,6 +130,8 @@ RIGHTS = {
     "prints": (Right.VIEW, lambda world: ()),
     "print_": (Right.VIEW, lambda world: (world.print,)),
     "export_print": (Right.VIEW, lambda world: (world.print,)),
+    "detection_test": (Right.VIEW, lambda world: (world.trial,)),
+    "test_detection": (Right.CONTROL, lambda world: ()),
     "pin_print": (Right.CONTROL, lambda world: (world.print, {"pinned": True})),
     "mark_print": (Right.CONTROL, lambda world: (world.print, {"good": True})),
     "delete_print": (Right.OWN, lambda world: (world.print,)),
@@ -242,6 +246,7 @@ def test_things_of_another_printer_are_not_found_through_ones_own(world):
         ("picture", (world.evidence,), {}),
         ("print_", (world.print,), {}),
         ("export_print", (world.print,), {}),
+        ("detection_test", (world.trial,), {}),
         ("pin_print", (world.print,), {"pinned": True}),
         ("mark_print", (world.print,), {"good": True}),
         ("delete_print", (world.print,), {}),
