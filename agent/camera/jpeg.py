@@ -23,7 +23,7 @@ class JpegError(ValueError):
         self.place = place
 
 
-class _Cut(Exception):  # noqa: N818 - not an error: the buffer ends before the picture does
+class _Cut(Exception):
     """The buffer ends inside a picture."""
 
 

@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> int:
         print(__doc__)
         return 2
     try:
-        print(pair(*arguments))
+        print(pair(arguments[0], arguments[1] if len(arguments) > 1 else ""))
     except (PrinterError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
