@@ -249,6 +249,8 @@ def test_pages_fit_and_are_kept_as_pictures(size, light, window, printers):
         "dashboard": "/",
         "printer": f"/p/{left}",
         "settings": f"/p/{left}/settings",
+        "sharing": f"/p/{left}/sharing",
+        "programs": "/programs",
         "cancel": f"/p/{left}/cancel",
         "account": "/account",
         "add": "/printers/new",
