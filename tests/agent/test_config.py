@@ -67,7 +67,7 @@ def test_drivers_are_made_from_their_options(tmp_path):
         ("[[printer]]\ncredential = 'a'\nkind = 'octo'", "kind: 'octo' is none of "),
         (TWO.replace('"side-2"', '"main"'), "two cameras have the same name"),
         (TWO.replace('"side-2"', '"Side 2"'), "name: 'Side 2': use 1 to 32 of a-z"),
-        (TWO.replace('"folder"', '"webcam"'), "kind: 'webcam' is none of clip, folder"),
+        (TWO.replace('"folder"', '"webcam"'), "kind: 'webcam' is none of "),
         (TWO.replace("name =", "nam ="), "unknown key 'nam', did you mean 'name'"),
         ("[[printers]]", "unknown key 'printers', did you mean 'printer'"),
     ],

@@ -42,6 +42,7 @@ READS = (
     "/p/{id}/evidence/1.jpg",
     "/p/{id}/settings",
     "/p/{id}/cancel",
+    "/p/{id}/sharing",
     "/api/v1/printers/{id}",
     "/api/v1/printers/{id}/scores",
     "/api/v1/printers/{id}/events",
@@ -55,7 +56,14 @@ WRITES = (
     ("/p/{id}/rename", {"name": "mine now"}),
     ("/p/{id}/remove", {"typed": "a printer"}),
     ("/p/{id}/invite", {}),
+    ("/p/{id}/sharing/people", {"person": "person1", "right": "view"}),
+    ("/p/{id}/sharing/links", {"label": "mine", "days": "1"}),
+    ("/p/{id}/sharing/links/0/end", {}),
 )
+COMMANDS = "/api/v1/printers/{id}/commands"
+
+
+TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 
 
 class Browser:
@@ -66,16 +74,17 @@ class Browser:
         answer = self.post(f"/sign-in/{people.mint_link(person, 0.0, lifetime=1e12)}")
         assert answer.status_code == 303
 
-    def get(self, path):
-        return self._client.get(path, headers=self._headers, environ_overrides=self._environment())
-
-    def post(self, path, data=None, json=None):
-        return self._client.post(
-            path, data=data, json=json, headers=self._headers, environ_overrides=self._environment()
+    def get(self, path, **options):
+        return self._client.get(
+            path, headers=self._headers, environ_overrides={"REMOTE_ADDR": self._address}, **options
         )
 
-    def _environment(self):
-        return {"REMOTE_ADDR": self._address}
+    def post(self, path, data=None, json=None):
+        """Send a form or JSON with this browser's own token, as any of its pages carries it."""
+        token = TOKEN.search(self.get("/sign-in", follow_redirects=True).text)[1]
+        headers = {**self._headers, "X-CSRFToken": token}
+        environment = {"REMOTE_ADDR": self._address}
+        return self._client.post(path, data=data, json=json, headers=headers, environ_overrides=environment)
 
 
 @pytest.fixture(scope="module")
@@ -100,9 +109,16 @@ def household(shared_hub):
 @pytest.fixture(scope="module")
 def app(shared_hub):
     hub = shared_hub.hub
-    made = create_app(Site(people=hub.people, view=hub.view, health=hub.health, secret_key=b"k" * 32))
-    made.config.update(WTF_CSRF_ENABLED=False, TESTING=True)
-    return made
+    return create_app(
+        Site(
+            people=hub.people,
+            view=hub.view,
+            health=hub.health,
+            secret_key=b"k" * 32,
+            sharing=hub.sharing,
+            shares=hub.shares,
+        )
+    )
 
 
 @pytest.fixture(params=list(PROXIES))
@@ -145,12 +161,24 @@ def test_nobody_moves_or_changes_the_other_printer(pair):
     before = other.view.printer(other.id).settings
     for path, form in WRITES:
         assert (path, browser.post(path.format(id=other.id), form).status_code) == (path, 404)
-    command = browser.post(f"/api/v1/printers/{other.id}/commands", json={"action": "pause"})
+    command = browser.post(COMMANDS.format(id=other.id), json={"action": "pause"})
     assert command.status_code == 404
     card = other.view.printer(other.id)
     assert (card.name, card.settings, card.right) == ("a printer", before, Right.OWN)
     assert card.phase == "printing"
     assert not other.view.commands(other.id)
+
+
+def test_every_page_of_a_printer_is_tried_here(app):
+    tried = {("GET", each) for each in READS} | {("POST", each) for each, _ in WRITES} | {("POST", COMMANDS)}
+    examples = {"<printer>": "{id}", "<camera>": "main", "<int:picture>": "1", "<link>": "0"}
+    for rule in app.url_map.iter_rules():
+        if "printer" in rule.arguments:
+            path = rule.rule
+            for name, example in examples.items():
+                path = path.replace(name, example)
+            for method in rule.methods & {"GET", "POST", "PUT", "PATCH", "DELETE"}:
+                assert (method, path) in tried
 
 
 def test_nobody_links_the_other_printer(pair, shared_hub):
