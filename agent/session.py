@@ -97,6 +97,15 @@ class Session:
         """Send, or keep for when the connection is back (QoS 1, at most 200 messages)."""
         self._client.publish(message.topic, message.payload, message.qos, message.retain)
 
+    def settle(self, message: Message, timeout: float) -> bool:
+        """Send at QoS 1 and wait until the broker has taken it; not to be called from a callback."""
+        info = self._client.publish(message.topic, message.payload, 1, message.retain)
+        try:
+            info.wait_for_publish(timeout)
+            return info.is_published()
+        except (RuntimeError, ValueError):  # not connected, or too much waits already
+            return False
+
     def publish_frame(self, topic: str, payload: bytes) -> bool:
         """Send a frame unless the last one on this topic is still on its way: newest wins, nothing queues up."""
         last = self._frames.get(topic)

@@ -15,6 +15,7 @@ from functools import lru_cache
 from agent.topics import ROOT
 
 DISCOVERY = "homeassistant"
+HUB_NODE = "printwarden_hub"
 SHARED = "$share/"
 
 _IDENTITY = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -186,7 +187,7 @@ def _agent(printer: str) -> Grants:
 def _integration(principal: Principal) -> Grants:
     publish, receive = (
         [f"{DISCOVERY}/status"],
-        [f"{ROOT}/hub/#", f"{DISCOVERY}/device/printwarden_hub/config"],
+        [f"{ROOT}/hub/#", f"{DISCOVERY}/device/{HUB_NODE}/config", f"{DISCOVERY}/+/{HUB_NODE}/+/config"],
     )
     for printer in sorted(principal.rights):
         if may_use(principal, Right.CONTROL, printer):

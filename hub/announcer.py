@@ -19,6 +19,7 @@ from hub.store.printers import Printers
 
 BIRTH = f"{DISCOVERY}/status"
 SPREAD_S = 5.0
+WITHDRAW_S = 2.0
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +33,11 @@ class Announcer:
         credentials: Credentials,
         live: Live,
         publish: Callable[[Message], None],
+        settle: Callable[[Message, float], bool],
         form: str,
     ) -> None:
         self._printers, self._credentials, self._live = printers, credentials, live
-        self._publish, self._form = publish, form
+        self._publish, self._settle, self._form = publish, settle, form
         self._lock = threading.Lock()
         self._announced: dict[str, bytes] = {}
         self._told: dict[str, bytes] = {}
@@ -72,6 +74,15 @@ class Announcer:
             self._publish(Message(topic, b"", retain=True))
         for message in fresh:
             self._publish(message)
+
+    def withdraw(self, printer: str) -> None:
+        """Clear what was announced of a printer while its readers may still be told."""
+        with self._lock:
+            gone = [topic for topic in self._announced if f"_{printer}/" in topic]
+            for topic in gone:
+                del self._announced[topic]
+        for topic in gone:
+            self._settle(Message(topic, b"", retain=True), WITHDRAW_S)
 
     def tick(self, printer: str) -> None:
         """Tell a printer's state where it changed."""
@@ -117,7 +128,7 @@ class Announcer:
             principal = self._credentials.principal(row.username)
             for printer, right in principal.rights.items() if principal else ():
                 found += messages(self._announced_printer(row.username[2:], printer, right), form=self._form)
-        return [*hub_messages(), *found] if found else []
+        return [*hub_messages(form=self._form), *found] if found else []
 
     def _announced_printer(self, credential: str, printer: str, right: Right) -> Announced:
         row = self._printers.get(printer)

@@ -179,8 +179,14 @@ class Hub:
             self.history, self.live, self.pace, self.registrar.settings_of, self._publish
         )
         self.announcer = Announcer(
-            self.printers, self.credentials, self.live, self._publish, self.settings.homeassistant.discovery
+            self.printers,
+            self.credentials,
+            self.live,
+            self._publish,
+            self._settle,
+            self.settings.homeassistant.discovery,
         )
+        self.registrar.leaving = self.announcer.withdraw
         self.outcomes.listeners.append(self.announcer.event)
         self.outcomes.pictures.append(self.announcer.detection)
         self.judge = Judge(self.live, self.registrar.settings_of, self._judged)
@@ -313,6 +319,9 @@ class Hub:
 
     def _publish(self, message: Message) -> None:
         self.session.publish(message)
+
+    def _settle(self, message: Message, timeout: float) -> bool:
+        return self.session.settle(message, timeout)
 
     def _key_of(self, printer: str) -> bytes | None:
         return self.ingest.key_of(printer)

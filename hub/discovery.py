@@ -14,10 +14,9 @@ from typing import Any
 from agent import __version__, topics
 from agent.protocol import PHASES
 from agent.session import Message
-from hub.access import DISCOVERY, discovery_node
+from hub.access import DISCOVERY, HUB_NODE, discovery_node
 
 MANUFACTURER = "Printwarden"
-HUB_NODE = "printwarden_hub"
 HUB_STATUS = topics.hub("status")
 ONLINE, OFFLINE = "online", "offline"
 
@@ -73,25 +72,23 @@ def messages(each: Announced, *, form: str) -> list[Message]:
     ]
 
 
-def hub_messages() -> list[Message]:
+def hub_messages(*, form: str) -> list[Message]:
     """The announcement of the hub itself, which every printer names as its parent."""
-    body = {
-        "dev": {"ids": [HUB_NODE], "name": "Printwarden hub", "mf": MANUFACTURER, "sw": __version__},
-        "o": _origin(),
-        "cmps": {
-            "online": {
-                "p": "binary_sensor",
-                "name": "Online",
-                "unique_id": f"{HUB_NODE}_online",
-                "device_class": "connectivity",
-                "state_topic": HUB_STATUS,
-                "payload_on": ONLINE,
-                "payload_off": OFFLINE,
-                "entity_category": "diagnostic",
-            }
-        },
+    device = {"ids": [HUB_NODE], "name": "Printwarden hub", "mf": MANUFACTURER, "sw": __version__}
+    online = {
+        "name": "Online",
+        "unique_id": f"{HUB_NODE}_online",
+        "device_class": "connectivity",
+        "state_topic": HUB_STATUS,
+        "payload_on": ONLINE,
+        "payload_off": OFFLINE,
+        "entity_category": "diagnostic",
     }
-    return [_message(f"{DISCOVERY}/device/{HUB_NODE}/config", body)]
+    if form == "device":
+        body = {"dev": device, "o": _origin(), "cmps": {"online": {"p": "binary_sensor", **online}}}
+        return [_message(f"{DISCOVERY}/device/{HUB_NODE}/config", body)]
+    topic = f"{DISCOVERY}/binary_sensor/{HUB_NODE}/online/config"
+    return [_message(topic, {"dev": device, "o": _origin(), **online})]
 
 
 def components(each: Announced) -> dict[str, dict[str, Any]]:

@@ -56,6 +56,7 @@ class PrinterRegistrar:
         self.judge: Judge
         self.pace: Pace
         self.changed: Callable[[], None] = lambda: None
+        self.leaving: Callable[[str], None] = lambda _printer: None
         self.broker: Callable[[], Address]
         self.door: Callable[[], EnrolmentAddress]
 
@@ -121,6 +122,7 @@ class PrinterRegistrar:
 
     def remove(self, printer: str) -> None:
         """Remove a printer with everything that belongs to it; its agent's connection ends at once."""
+        self.leaving(printer)
         self._printers.remove(printer)
         self._credentials.reload()
         self._drop(printer)
