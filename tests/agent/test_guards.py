@@ -121,6 +121,11 @@ def test_the_same_number_again_is_believed_as_the_brokers_memory_only():
     assert guard.refusal("state", 1, 4) == "repeated"
 
 
+def test_numbers_begin_at_zero():
+    assert UplinkGuard().refusal("state", 0, -1) == "repeated"
+    assert UplinkGuard().refusal("state", 0, 0) is None
+
+
 def test_a_new_boot_starts_all_streams_afresh():
     guard = UplinkGuard()
     guard.refusal("state", 1, 900)

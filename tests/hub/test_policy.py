@@ -100,6 +100,8 @@ def run(chosen, seen, *, job="j", phase="printing", memory=None):
         ({"zones": {"main": [[[0, 0]]]}}, "zones.main"),
         ({"zones": {"main": [[[0, 0], [1, 1, 1]]]}}, "zones.main"),
         ({"zones": {"main": [[[0, 0], [1.1, 1]]]}}, "zones.main"),
+        ({"zones": {"main": [[[0, 0], [1, 1.1]]]}}, "zones.main"),
+        ({"zones": {"main": [[[-0.1, 0], [1, 1]]]}}, "zones.main"),
         ({"zones": {"main": [[[0, 0], [1, float("nan")]]]}}, "zones.main"),
         ({"zones": {"main": [[[0, -0.1], [1, 1]]]}}, "zones.main"),
         ({"zones": {"main": [[[0, 0]] * (MAX_POINTS + 1)]}}, "zones.main"),

@@ -337,6 +337,15 @@ def test_what_was_acknowledged_must_grow(seen, acknowledged, expected):
     assert fresh(seen, acknowledged) is expected
 
 
+def test_at_the_edge_nothing_has_grown():
+    """Half outside of what was acknowledged, and exactly the growth that is allowed, are not more yet."""
+    quarter = Box(0.0, 0.0, 0.5, 0.5)
+    assert not fresh([Box(0.25, 0.0, 0.5, 0.5)], [quarter])
+    assert fresh([Box(0.2500001, 0.0, 0.5, 0.5)], [quarter])
+    assert not fresh([Box(0.0, 0.0, 0.5, 1.0)], [quarter], growth=2.0)
+    assert fresh([Box(0.0, 0.0, 0.5, 1.0)], [quarter], growth=1.99)
+
+
 boxes = st.builds(Box, *(st.floats(0.0, 1.0) for _ in range(2)), *(st.floats(0.01, 1.0) for _ in range(2)))
 
 
