@@ -19,6 +19,7 @@ from hub.store.history import CommandRow, History
 TTL_S = 20.0
 ANSWER_S = 20.0
 CONFIRM_S = 120.0
+LATE = 20
 _ORDER = ("requested", "sent", "accepted", "confirmed", "failed", "refused")
 _ENDS = ("confirmed", "failed", "refused")
 
@@ -99,6 +100,8 @@ class CommandDesk:
             self._strange(printer, ack.reason)
         elif row is not None:
             self._move(row, ack.stage, ack.reason)
+        elif ack.reason:
+            self._add(printer, ack)
 
     def tick(self, now: float) -> None:
         """Give up on commands that were not answered or not confirmed in time; `now` is Unix time."""
@@ -133,6 +136,18 @@ class CommandDesk:
         )
         self._publish(Message(topics.command(row.printer), pack_command(key, row.printer, command)))
         self._move(row, "sent", "")
+
+    def _add(self, printer: str, ack: Ack) -> None:
+        """What an agent tells of a confirmed command later (a heater whose delay is over) belongs to its outcome."""
+        for row in self._history.commands(printer, LATE):
+            if (row.id, row.stage) == (ack.command, "confirmed"):
+                log.log(
+                    logging.WARNING if ack.stage == "failed" else logging.INFO,
+                    "command %s: %s",
+                    row.id,
+                    ack.reason,
+                )
+                self._history.move_command(row.id, row.stage, ack.reason, time.time())
 
     def _move(self, row: CommandRow, stage: str, outcome: str) -> None:
         moved = replace(row, stage=stage, outcome=outcome, updated=time.time())

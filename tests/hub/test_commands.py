@@ -190,6 +190,21 @@ def test_an_answer_to_a_command_that_nobody_gave_changes_nothing(scene):
     assert (scene.ended, scene.strange, scene.history.commands(PRINTER)) == ([], [], [])
 
 
+@pytest.mark.parametrize("stage", ["confirmed", "failed"])
+def test_what_is_done_later_is_added_to_a_confirmed_command(scene, stage):
+    """A heater is switched off minutes after the pause; that may fail, and the pause stays confirmed."""
+    other, row = scene.order("resume"), scene.order()
+    scene.acknowledge(row, "confirmed", "paused; to follow: bed_off_s")
+    scene.acknowledge(row, stage, "paused, and the bed is cold")
+    kept = next(each for each in scene.history.commands(PRINTER) if each.id == row.id)
+    assert (kept.stage, kept.outcome) == ("confirmed", "paused, and the bed is cold")
+    assert len(scene.ended) == 1
+    assert scene.stage(other) == "sent"
+    scene.desk.acknowledged(OTHER, ack(row.id, stage, reason="of another printer"))
+    scene.acknowledge(row, stage)
+    assert next(each.outcome for each in scene.history.commands(PRINTER) if each.id == row.id) == kept.outcome
+
+
 def test_a_restarted_hub_closes_what_it_left_open(scene):
     row = scene.order()
     done = scene.order()
