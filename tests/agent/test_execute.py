@@ -202,6 +202,23 @@ def test_a_failing_after_pause_option_does_not_undo_the_pause(scene):
     assert scene.told(2)[1] == ("confirmed", "paused, but: cannot lift")
 
 
+@pytest.mark.parametrize("fails", ["", "cannot switch it off"])
+def test_what_follows_later_is_reported_when_it_is_done(monkeypatch, fails):
+    """The clock goes on by itself, so the delay passes while the agent waits for commands."""
+    monkeypatch.setattr(execute, "POLL_S", 0.0)
+    monkeypatch.setattr(execute, "LATER_S", 0.01)
+    scene = Scene()
+    scene.executor.start()
+    scene.send(command(1, after={"bed_off_s": 20.0}, expires=10**9))
+    assert scene.told(2)[1] == ("confirmed", "paused; to follow: bed_off_s")
+    scene.printer.after_fails = fails
+    ((stage, reason),) = scene.told(1)
+    scene.executor.stop()
+    assert stage == ("failed" if fails else "confirmed")
+    assert "bed_off_s" in reason
+    assert fails in reason
+
+
 def test_after_pause_options_belong_to_a_pause_alone(scene):
     scene.printer.phase = "paused"
     scene.send(command(1, action="resume", after={"lift_mm": 5.0}, expires=10**9))
