@@ -111,6 +111,10 @@ class Hub:
         """What one person lets others do."""
         return PersonSharing(self._sharing_parts, person, session)
 
+    def note_sign_in(self, person: str, action: str, detail: str) -> None:
+        """Write into the audit log who came in, or tried to."""
+        self.audit.add(time.time(), person, action, detail=detail)
+
     def health(self) -> dict[str, object]:
         """Facts for `/healthz`: no names, no secrets."""
         return {

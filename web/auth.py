@@ -39,6 +39,7 @@ class Door:
         finally:
             self._one.release()
         if person is None:
+            site().note_sign_in(name[:40], "sign_in_refused", f"wrong password, from {address}")
             return WRONG
         self._throttle.succeeded(name, address)
         return person
@@ -133,6 +134,7 @@ def _begin(person: Person) -> None:
     if isinstance(old, str):
         site().people.close_session(old)
     session["token"] = site().people.open_session(person, site().clock())
+    site().note_sign_in(person.name, "signed_in", "")
     session.permanent = True
 
 

@@ -28,6 +28,7 @@ def make_viewer(hub: Hub) -> Viewer:
         health=hub.health,
         sharing=hub.sharing,
         shares=hub.shares,
+        note_sign_in=hub.note_sign_in,
         secret_key=_secret_key(hub.settings.hub.data / "web.key"),
         secure_cookies=settings.secure_cookies,
     )

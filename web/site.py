@@ -21,7 +21,7 @@ class Site:
     """The viewer's only way to the hub.
 
     `view` gives the hub through the eyes of one person (name, session id), `sharing` what that person lets others
-    do, `shares` the live links and API tokens. `secret_key` signs cookies and forms.
+    do, `shares` the live links and API tokens. `note_sign_in` (person, action, detail) is told who came in or tried to. `secret_key` signs cookies and forms.
     `secure_cookies` once people come by HTTPS. At most `waiters` requests wait for a new picture at once; with half
     of the server's threads the other half always answers.
     """
@@ -32,6 +32,7 @@ class Site:
     secret_key: bytes
     sharing: Callable[[str, str], PersonSharing] | None = None
     shares: Sharing | None = None
+    note_sign_in: Callable[[str, str, str], None] = lambda _person, _action, _detail: None
     secure_cookies: bool = False
     waiters: int = 8
     clock: Callable[[], float] = time.time
