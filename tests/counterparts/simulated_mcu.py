@@ -202,7 +202,7 @@ class Mcu:
         step, self.warmed = now - self.warmed, now
         heated = {output["pin"] - 16: output["on"] for output in self.outputs.values()}
         for pin, before in enumerate(self.temperatures):
-            self.temperatures[pin] += step * (heated.get(pin, 0.0) * 40 - (before - 22) * 0.05)
+            self.temperatures[pin] += step * (heated.get(pin, 0.0) * 40 - (before - 22) * 0.2)
         clock = self.clock()
         for oid, reading in self.inputs.items():
             if reading["rest"] and reading["next"] <= clock:
