@@ -144,9 +144,9 @@ class Demo:
                     stages.add(row.stage)
                     self._say(f"command {row.action} {row.id[:6]}: {row.stage}  ({row.reason})")
                 if row.stage == "confirmed":
-                    self._say(
-                        f"the printer is {view.printer(card.id).phase}: {view.events(card.id, 1)[0].text}"
-                    )
+                    self._until(lambda: view.printer(card.id).phase == "paused", "the printer did not pause")
+                    self._until(lambda: self._count("paused") > 0, "the pause was not told")
+                    self._say("the printer is paused: " + self._text("paused"))
                     return
                 if row.stage in ("failed", "refused"):
                     raise DemoError(f"the pause {row.stage}: {row.outcome}")
@@ -260,6 +260,9 @@ class Demo:
 
     def _count(self, kind: str) -> int:
         return sum(1 for each, _ in self._events if each == kind)
+
+    def _text(self, kind: str) -> str:
+        return next(text for each, text in self._events if each == kind)
 
     def _until(self, done: Callable[[], bool], otherwise: str) -> None:
         deadline = time.monotonic() + ANSWER_WITHIN_S
