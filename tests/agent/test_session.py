@@ -1,0 +1,46 @@
+"""A connection outlives whatever is done with its messages."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from agent.endpoint import Endpoint
+from agent.session import Session
+
+
+def session(on_message):
+    endpoint = Endpoint("127.0.0.1", 1)
+    return Session(endpoint, username="u", token="t", client_id="c", filters=("a/b",), on_message=on_message)
+
+
+def message(payload=b"x", *, retain=False):
+    return SimpleNamespace(topic="a/b", payload=bytearray(payload), retain=retain)
+
+
+def test_a_message_is_handed_on_with_whether_it_was_retained():
+    seen = []
+    session(lambda *each: seen.append(each))._received(None, None, message(retain=True))
+    assert seen == [("a/b", b"x", True)]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyError("x")])
+def test_a_message_that_cannot_be_dealt_with_ends_nothing(caplog, error):
+    """Otherwise the client's thread would end, and a full disk would leave a hub that hears nothing any more."""
+
+    def fail(*_):
+        raise error
+
+    session(fail)._received(None, None, message())
+    assert "a message on a/b could not be dealt with" in caplog.text
+
+
+def test_before_there_is_a_connection_no_frame_is_sent_or_kept():
+    assert not session(print).publish_frame("a/b", b"frame")
+
+
+def test_stopping_what_was_never_started_is_no_error():
+    made = session(print)
+    made.stop()
+    assert not made.connected
