@@ -20,7 +20,9 @@ from agent.http_login import Login
 
 MAX_BODY = 8 * 1024 * 1024
 _PIECE = 64 * 1024
+#: One class only since Python 3.10.
 _TIMEOUTS = (TimeoutError, socket.timeout)
+_TROUBLE = (OSError, http.client.HTTPException, ValueError)  # ValueError: a key that cannot stand in a header
 
 
 class HttpError(Exception):
@@ -104,7 +106,7 @@ class Client:
                 except HttpError:
                     self._close()
                     raise
-                except (OSError, http.client.HTTPException) as error:
+                except _TROUBLE as error:
                     self._close()
                     if fresh or isinstance(error, _TIMEOUTS):
                         raise HttpError(_told(self.where, error)) from error
@@ -125,7 +127,7 @@ class Client:
                 connection = self._connected(timeout_s or self._timeout)
                 sock = connection.sock
                 response = self._send(connection, "GET", path, None)
-        except (OSError, http.client.HTTPException) as error:
+        except _TROUBLE as error:
             connection.close()
             raise HttpError(_told(self.where, error)) from error
         return response, sock
@@ -192,16 +194,16 @@ class Client:
         return b"".join(pieces)
 
     def _connected(self, limit: float) -> http.client.HTTPConnection:
-        if self._secure:
-            context = ssl.create_default_context(cafile=self._ca or None)
-            connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-                self._host, self._port, timeout=limit, context=context
-            )
-        else:
-            connection = http.client.HTTPConnection(self._host, self._port, timeout=limit)
         try:
+            if self._secure:
+                context = ssl.create_default_context(cafile=self._ca or None)
+                connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+                    self._host, self._port, timeout=limit, context=context
+                )
+            else:
+                connection = http.client.HTTPConnection(self._host, self._port, timeout=limit)
             connection.connect()
-        except (OSError, http.client.HTTPException, UnicodeError) as error:
+        except _TROUBLE as error:
             raise HttpError(_told(self.where, error)) from error
         return connection
 

@@ -72,7 +72,10 @@ class MjpegStream:
         except HttpError as error:
             raise CameraError("offline", str(error)) from error
         if self._response.status != 200:
+            target = self._response.getheader("Location")
             self.close()
+            if target:
+                raise CameraError("offline", f"{self._where} redirects to {target:.200}: use that address")
             check_status(self._response.status, self._where)
 
     def _part(self) -> dict[str, str] | None:

@@ -210,6 +210,23 @@ def test_nobody_there():
         Client(url).get("/")
 
 
+@pytest.mark.parametrize("key", ["two\nlines", "schlüssel\u20ac"])
+def test_a_key_that_cannot_be_sent_is_one_error_too(key):
+    with serve(lambda request: request.reply(200)) as url:
+        client = Client(url, headers={"X-Api-Key": key})
+        with pytest.raises(HttpError):
+            client.get("/")
+        with pytest.raises(HttpError):
+            client.open("/")
+
+
+def test_a_certificate_file_that_is_not_there():
+    client = Client("https://127.0.0.1:1/", ca="/there/is/none.pem")
+    for ask in (client.get, client.open):
+        with pytest.raises(HttpError, match="No such file"):
+            ask("/")
+
+
 def test_an_address_must_be_http():
     for url in ("", "ftp://x/", "http://", "printer.local"):
         with pytest.raises(ValueError, match="is not an http"):

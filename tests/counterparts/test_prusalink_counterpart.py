@@ -13,8 +13,6 @@ from tests.support.environments import environment
 from tests.support.printers import phase, reached
 from tests.support.web import serve
 
-pytestmark = [pytest.mark.counterpart, pytest.mark.timeout(300)]
-
 
 @pytest.fixture
 def rig():
@@ -30,6 +28,8 @@ def printer(rig):
     printer.stop()
 
 
+@pytest.mark.counterpart
+@pytest.mark.timeout(300)
 def test_an_independent_client_takes_it_for_a_printer(rig):
     rig.begin()
     python = environment("pyprusalink-3.1.0", "pyprusalink==3.1.0") / "python"

@@ -11,6 +11,7 @@ from agent.camera.mjpeg import MjpegStream
 from agent.camera.stream import StreamCamera
 from agent.settings import SettingsError, build
 from tests.agent.camera.pictures import noise
+from tests.support.digest import digest_server
 from tests.support.waiting import until
 from tests.support.web import serve
 
@@ -102,6 +103,22 @@ def test_stream_with_and_without_lengths(headers):
         pictures = stream.pictures()
         assert [next(pictures) for _ in PICTURES] == PICTURES
         stream.close()
+        leave.set()
+
+
+@pytest.mark.parametrize("password", ["right", "wrong"])
+def test_a_stream_behind_a_login(password):
+    leave = threading.Event()
+    server = digest_server(stream_of(*map(part, PICTURES), after=lambda: leave.wait(20)), "me", "right")
+    with serve(server) as url:
+        client = mjpeg.Settings(url=url, user="me", password=password).client()
+        if password == "wrong":
+            with pytest.raises(CameraError, match="refuses the login"):
+                MjpegStream(client, "/")
+        else:
+            stream = MjpegStream(client, "/")
+            assert next(stream.pictures()) == PICTURES[0]
+            stream.close()
         leave.set()
 
 
@@ -198,6 +215,12 @@ def test_what_is_no_stream(sent, told):
         with pytest.raises(CameraError, match=told):
             list(stream.pictures())
         stream.close()
+    away = {"Location": "https://cam/new"}
+    with (
+        serve(lambda request: request.reply(301, b"", away)) as url,
+        pytest.raises(CameraError, match="cam/new"),
+    ):
+        MjpegStream(mjpeg.Settings(url=url).client(), "/")
     with serve(lambda request: request.reply(404)) as url, pytest.raises(CameraError, match="404"):
         MjpegStream(mjpeg.Settings(url=url).client(), "/")
 
