@@ -109,6 +109,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, exchange(first, second, time.time()))
         except EnrolmentError as error:
             self._answer(403, {"error": str(error)})
+        except Exception:  # supervisor: a full disk is told to the agent, whose connection would just end
+            log.exception("%s could not be answered", self.path)
+            self._answer(500, {"error": "the hub has a problem of its own; its log tells more"})
 
     def _texts(self, names: tuple[str, str]) -> list[str]:
         length = int(self.headers.get("Content-Length", ""))

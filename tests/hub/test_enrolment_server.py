@@ -39,6 +39,8 @@ def server(tls, calls):
     def redeem(identity, secret, now):
         calls.append((identity, secret))
         assert now > 0
+        if secret == "full disk":
+            raise OSError(28, "No space left on device")
         if secret == "wrong":
             raise EnrolmentError("unknown, expired or used")
         return {"printer": identity}
@@ -71,6 +73,14 @@ def test_an_enrolment_is_redeemed(server, tls, asked):
 def test_a_refusal_says_why(server, tls):
     status, body = send(server, tls, json.dumps({**GOOD, "secret": "wrong"}))
     assert (status, json.loads(body)) == (403, {"error": "unknown, expired or used"})
+
+
+def test_a_problem_of_the_hub_is_told_and_logged(server, tls, caplog):
+    status, body = send(server, tls, json.dumps({**GOOD, "secret": "full disk"}))
+    assert status == 500
+    assert "its log tells more" in json.loads(body)["error"]
+    assert "/enrol could not be answered" in caplog.text
+    assert send(server, tls, json.dumps(GOOD))[0] == 200
 
 
 @pytest.mark.parametrize(
