@@ -81,21 +81,30 @@ def zone_cells(zones: Sequence[Sequence[Point]], rows: int, columns: int) -> Cel
     return inside
 
 
-def evidence(score: float, heat: Heat | None, habit: Habit | None, ignored: Cells | None) -> float:
-    """The score of one picture after habit and ignored zones; one half when only those made it look like a failure.
+def evidence(
+    score: float,
+    heat: Heat | None,
+    habit: Habit | None,
+    ignored: Cells | None,
+    before: Heat | None = None,
+) -> float:
+    """The score of one picture after habit and ignored zones; one half when they alone made it look fine.
 
-    The network's score falls as far as the mean of its hottest cells does. It never rises.
+    The network's score falls as far as the mean of its hottest cells does. It never rises. With `before`, what an
+    earlier picture showed, a cell counts only as far as it was hot then too: a tangle stays where it is.
     """
-    if heat is None or (habit is None and ignored is None):
+    if heat is None or (habit is None and ignored is None and before is None):
         return score
-    before = _logit(heat)
-    after = before.copy()
+    now = _logit(heat)
+    after = now.copy()
+    if before is not None and before.shape == heat.shape:
+        after = np.minimum(after, _logit(before))
     if habit is not None and habit.cells.shape == heat.shape:
         after -= np.maximum(0.0, _logit(habit.cells))
     if ignored is not None and ignored.shape == heat.shape:
         after[ignored] = _logit(np.zeros(1))[0]
     held = min(1 - 1e-6, max(1e-6, score))
-    value = math.log(held / (1 - held)) - max(0.0, _top(before) - _top(after))
+    value = math.log(held / (1 - held)) - max(0.0, _top(now) - _top(after))
     result = 1.0 / (1.0 + math.exp(-value))
     return 0.5 if score >= 0.5 > result else result
 

@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from agent.protocol import Frame
 from hub import policy, score
 from hub.habits import Cells, Habit, Heat, accepted, evidence, raised, zone_cells
@@ -16,8 +18,10 @@ from hub.policy import Decision, PrinterSettings
 from hub.regions import Region
 from hub.score import Evidence, ScoreSettings
 
-#: What the last so many frames showed is looked at when a person lets a print go on.
-RECENT = 12
+#: So many frames are remembered; what they showed was looked at when a person lets a print go on.
+RECENT = 64
+#: A tangle was hot at its place at some time in so many seconds before.
+STAYS_S = 30.0
 #: A frame with less than this share of a camera's usual detail is blurred, or something is in front of the lens.
 BLURRED = 0.6
 
@@ -43,12 +47,13 @@ class Scored:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What one more frame led to."""
+    """What one more frame led to. `suspicion` is at least the certainty: how sure this frame alone would make it."""
 
     scored: Scored
     certainty: float | None
     verdict: str
     decision: Decision
+    suspicion: float | None = None
 
 
 @dataclass
@@ -63,26 +68,38 @@ class _Case:
     seen: dict[str, tuple[Region, ...]] = field(default_factory=dict)
     habits: dict[str, Habit] = field(default_factory=dict)
     ignored: dict[str, Cells] = field(default_factory=dict)
-    recent: dict[str, deque[Heat]] = field(default_factory=dict)
+    recent: dict[str, deque[tuple[float, Heat]]] = field(default_factory=dict)
     accepted: dict[str, Heat] = field(default_factory=dict)
     detail: dict[str, float] = field(default_factory=dict)
     phase: str = ""
     failed: bool = False
 
-    def value(self, scored: Scored) -> float | None:
-        """How far one frame speaks for a failure, 0 to 1, or None when it says nothing either way."""
+    def value(self, scored: Scored, apart: float) -> tuple[float | None, float | None]:
+        """How far one frame speaks for a failure, 0 to 1, or None when it says nothing either way.
+
+        The first value holds together with what was seen at the same place `apart` seconds before, the second one on
+        its own: enough to look closer, not enough to decide.
+        """
         camera, heat = scored.frame.camera, scored.heat
         if scored.score is None or self._blurred(scored):
-            return None
+            return None, None
         if not score.fresh(scored.regions, self.acknowledged.get(camera, ())):
-            return min(scored.score, 0.5)  # known to a person: no evidence, but the camera still sees
+            known = min(scored.score, 0.5)  # known to a person: no evidence, but the camera still sees
+            return known, known
         if heat is None:
-            return scored.score
-        self.recent.setdefault(camera, deque(maxlen=RECENT)).append(heat)
+            return scored.score, scored.score
         if camera not in self.ignored and self.settings.zones.get(camera):
             self.ignored[camera] = zone_cells(self.settings.zones[camera], *heat.shape)
-        habit = raised(self.habits.get(camera), self.accepted.get(camera))
-        return evidence(scored.score, heat, habit, self.ignored.get(camera))
+        habit, ignored = raised(self.habits.get(camera), self.accepted.get(camera)), self.ignored.get(camera)
+        before = self._before(camera, scored.received - apart, heat)
+        self.recent.setdefault(camera, deque(maxlen=RECENT)).append((scored.received, heat))
+        alone = evidence(scored.score, heat, habit, ignored)
+        return evidence(scored.score, heat, habit, ignored, before), alone
+
+    def _before(self, camera: str, t: float, heat: Heat) -> Heat:
+        """The most that each place showed in the frames no younger than `t` and not stale; nothing without any."""
+        older = [each for then, each in self.recent.get(camera, ()) if t - STAYS_S <= then <= t]
+        return accepted(older, None) if older else np.zeros_like(heat)
 
     def _blurred(self, scored: Scored) -> bool:
         """Whether the frame shows far less detail than this camera's frames usually do."""
@@ -101,7 +118,7 @@ class _Case:
         """What is seen now was looked at by a person: hold it against the print no longer."""
         self.acknowledged = dict(self.seen)
         for camera, heats in self.recent.items():
-            self.accepted[camera] = accepted(list(heats), self.accepted.get(camera))
+            self.accepted[camera] = accepted([heat for _, heat in heats], self.accepted.get(camera))
         self.evidence = {camera: score.reset(each) for camera, each in self.evidence.items()}
         self.memory = policy.release(self.memory)
 
@@ -180,14 +197,17 @@ class Judge:
         camera, t = scored.frame.camera, scored.received
         case.seen[camera] = scored.regions
         before = case.evidence.get(camera, Evidence())
-        case.evidence[camera] = score.update(before, case.value(scored), t, self._scoring)
+        value, alone = case.value(scored, self._scoring.settle_s)
+        case.evidence[camera] = score.update(before, value, t, self._scoring)
+        hint = score.certainty(score.update(before, alone, t, self._scoring), self._scoring)
         certainty = score.combined(case.evidence, self._scoring, t, vote=case.settings.vote)
         if case.failed and policy.retry_due(case.memory, t):
             case.memory, case.failed = policy.release(case.memory), False
         decision, case.memory = policy.decide(
             case.settings, case.memory, phase=phase, job=job, certainty=certainty, t=t
         )
-        return Judgement(scored, certainty, policy.verdict(certainty, case.settings), decision)
+        suspicion = None if certainty is None else max(certainty, hint)
+        return Judgement(scored, certainty, policy.verdict(certainty, case.settings), decision, suspicion)
 
     def _follow_phase(self, case: _Case, phase: str, job: str) -> None:
         """A resumed print was looked at; a new job has a clean record."""

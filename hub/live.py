@@ -27,7 +27,8 @@ class PrinterLive:
     """One printer as of now.
 
     `offline_since` is when its agent last said goodbye, by itself or by its will. `watch` is "watched", "standing_down" (positively not printing) or "not_watched", told in `watch_reason`.
-    `verdict` is ok, suspect, failing or unknown. `certainty` is the score over time, 0 to 1.
+    `verdict` is ok, suspect, failing or unknown. `certainty` is the score over time, 0 to 1, `suspicion`
+    what sets the pace: the same, but for the newest frame seen on its own.
     """
 
     online: bool = False
@@ -39,6 +40,7 @@ class PrinterLive:
     watch_reason: str = "nothing was heard of its agent yet"
     verdict: str = "unknown"
     certainty: float | None = None
+    suspicion: float | None = None
     refused: dict[str, int] = field(default_factory=dict)
 
 

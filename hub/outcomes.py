@@ -56,8 +56,10 @@ class Outcomes:
             live = self._live.printer(printer)
             changed = live.verdict != judgement.verdict
             live.certainty, live.verdict = certainty, judgement.verdict
+            live.suspicion = certainty if judgement.suspicion is None else judgement.suspicion
+            suspicion = live.suspicion
         self._history.add_score(ScoreRow(printer, scored.frame.camera, time.time(), scored.score, certainty))
-        self._pace.tell(printer, certainty, time.monotonic())
+        self._pace.tell(printer, suspicion, time.monotonic())
         if changed:
             self.tell_verdict(printer)
         if judgement.decision.kind != "none":

@@ -94,7 +94,7 @@ class Player:
     def judged(self, each: Scored) -> tuple[Judgement, float]:
         """The judgement of a picture, and after how many seconds the next one is wanted."""
         judgement = self._judge.frame(each)
-        return judgement, self._pace.interval(PRINTER, judgement.certainty, each.received)
+        return judgement, self._pace.interval(PRINTER, judgement.suspicion, each.received)
 
 
 def replay(

@@ -78,7 +78,7 @@ class Timer:
             changed, live.watch = live.watch != state, state
             live.watch_reason = reason
             if state == NOT_WATCHED:
-                live.verdict, live.certainty = "unknown", None
+                live.verdict, live.certainty, live.suspicion = "unknown", None, None
         if changed:
             hub.outcomes.watch_changed(printer, state, reason)
-        hub.pace.tell(printer, live.certainty, now)
+        hub.pace.tell(printer, live.suspicion, now)

@@ -35,6 +35,7 @@ class Scene:
             self.t += 2.0
             frame = Frame(camera="main", boot=1, seq=1, clock=0, time=0, job="a", jpeg=b"")
             judgement = self.judge.frame(Scored("p", frame, self.t, score, (), heat(*places), detail))
+        self.last = judgement
         return judgement.verdict
 
 
@@ -81,3 +82,21 @@ def test_after_a_resume_the_same_place_does_not_count_until_the_next_job(scene):
     assert scene.see(PLACE, OTHER) == "failing"
     scene.say("printing", job="b")
     assert scene.see(PLACE) == "failing"
+
+
+def test_what_wanders_about_is_looked_at_closer_but_decides_nothing(scene):
+    spots = [(slice(r, r + 2), slice(c, c + 2)) for r in (0, 6) for c in (0, 6)]
+    scene.see(spots[0], count=1)
+    scene.t += 40
+    for spot in spots[1:]:
+        assert scene.see(spot, count=1) == "ok"
+        assert scene.last.suspicion > scene.last.certainty
+        scene.t += 40
+
+
+def test_a_tangle_that_the_head_covers_now_and_then_is_still_one(scene):
+    verdicts = [scene.see(PLACE, count=1) for n in range(40)]
+    assert verdicts[-1] == "failing"
+    for n in range(30):
+        verdict = scene.see(*([PLACE] if n % 3 else []), score=0.97 if n % 3 else 0.5, count=1)
+    assert verdict == "failing"
