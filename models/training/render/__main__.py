@@ -18,7 +18,7 @@ def main() -> None:
         "--width", type=int, default=640, help="picture width; the height is three quarters of it"
     )
     clip.add_argument("--samples", type=int, default=9, help="light paths per pixel and pass")
-    clip.add_argument("--passes", type=int, default=3, help="passes over the whole clip, averaged")
+    clip.add_argument("--passes", type=int, default=1, help="passes over the whole clip, averaged")
     dataset = commands.add_parser("dataset", help="render training pictures with a manifest")
     dataset.add_argument(
         "--out", type=Path, default=HOME / "dataset", help="folder for pictures and manifest.csv"
