@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from agent import topics
 from agent.topics import ROOT
@@ -64,6 +64,23 @@ class Tenants(RuleBasedStateMachine):
         self.count = 0
         self.start_broker()
 
+    @initialize(rights=RIGHTS)
+    def begin(self, rights):
+        """Everybody is there, connected, and has asked for all it may: what comes after takes away and gives."""
+        self.people.add(Principal(Kind.INTEGRATION, "ha", rights))
+        for printer in (PRINTER, OTHER):
+            self.people.add(Principal(Kind.AGENT, printer))
+        self.everybody_connects()
+
+    def everybody_connects(self) -> None:
+        for name in self.people.known:
+            self.connect(name, None)
+            client = self.clients[f"c{self.count}"]
+            client.filters = {each for each in FILTERS if self.may(name, Action.SUBSCRIBE, each)}
+            if client.filters:
+                client.probe.subscribe(*sorted(client.filters))
+                assert client.probe.messages() == [] or self.retained
+
     def start_broker(self) -> None:
         self.broker = EmbeddedBroker(broker_settings(), self.people, audit=lambda *_: None)
         self.broker.start()
@@ -103,8 +120,14 @@ class Tenants(RuleBasedStateMachine):
             assert done.result(PATIENCE)
 
     @rule(principal=PRINCIPALS)
-    def enrol_or_change_grants(self, principal):
+    def enrol(self, principal):
         self.people.add(principal)
+
+    @precondition(lambda self: "i-ha" in self.people.known)
+    @rule(rights=RIGHTS)
+    def change_grants(self, rights):
+        """Without a kick: the connection goes on with what is left to it."""
+        self.people.add(Principal(Kind.INTEGRATION, "ha", rights))
 
     @rule(name=NAMES)
     def revoke(self, name):
@@ -155,8 +178,25 @@ class Tenants(RuleBasedStateMachine):
 
     @precondition(lambda self: self.clients)
     @rule(data=st.data(), topic=st.sampled_from(TOPICS), qos=st.integers(0, 1), retain=st.booleans())
-    def publish(self, data, topic, qos, retain):
-        _, client = self.chosen(data)
+    def publish_anything(self, data, topic, qos, retain):
+        self.publish(self.chosen(data)[1], topic, qos, retain=retain)
+
+    @precondition(lambda self: self.clients)
+    @rule(data=st.data(), qos=st.integers(0, 1), retain=st.booleans())
+    def publish_what_somebody_asked_for(self, data, qos, retain):
+        """Whether he may still have it or not."""
+        heard = [
+            (sender, topic)
+            for sender in sorted(self.clients)
+            for topic in TOPICS
+            if self.may(self.clients[sender].name, Action.PUBLISH, topic)
+            and any(matches(wanted, topic) for each in self.clients.values() for wanted in each.filters)
+        ]
+        if heard:
+            sender, topic = data.draw(st.sampled_from(heard))
+            self.publish(self.clients[sender], topic, qos, retain=retain)
+
+    def publish(self, client: Model, topic: str, qos: int, *, retain: bool) -> None:
         payload = self.mark()
         client.probe.publish(topic, payload, qos, retain=retain)
         client.probe.ping()
@@ -183,10 +223,11 @@ class Tenants(RuleBasedStateMachine):
         self.clients.clear()
         self.retained.clear()
         self.start_broker()
+        self.everybody_connects()
 
 
 Tenants.TestCase.settings = settings(
-    max_examples=25,
+    max_examples=20,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
