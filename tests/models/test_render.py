@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from models.training.render import dataset, parts, rooms, shapes, sketch, story, views
+from models.training.render import dataset, effects, parts, rooms, shapes, sketch, story, views
 from models.training.render.builds import KINDS, Build
 from models.training.render.strands import Nest, Tangle, grow
 
@@ -167,3 +167,21 @@ def test_clip_json_agrees_with_the_clip():
     assert first.shape == (facts["height"], facts["width"], 3)
     assert 0 < facts["onset"] < facts["frames"]
     assert facts["fps"] > 0
+
+
+def test_unfinished_row_is_made_again(tmp_path):
+    """A manifest whose last row was cut off by a kill loses that row and nothing else."""
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text("file,label\na.jpg,good\nb.jpg,fail")
+    assert dataset._known(manifest) == {"a.jpg"}
+    assert manifest.read_text() == "file,label\na.jpg,good\n"
+
+
+def test_specks_go_and_strands_stay():
+    """A lone glaring pixel is taken out; a line one pixel wide is not."""
+    picture = np.full((20, 30, 3), 0.1, np.float32)
+    picture[4, 5] = 9.0
+    picture[12, 3:27] = 0.8
+    calm = effects.despeckle(picture)
+    assert calm[4, 5].max() < 0.2
+    assert calm[12, 5:25].min() > 0.7

@@ -2,7 +2,7 @@
 
 import csv
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.training.render import builds, rooms, sketch, views
+from models.training.render.builds import Build
 from models.training.render.effects import Sensor, despeckle, develop, encode, exposure_for
-from models.training.render.shapes import Shape
 from models.training.render.story import FAILING, Story, make_story
 from models.training.render.views import View
 
@@ -119,65 +119,65 @@ def _known(manifest: Path) -> set[str]:
         return {row["file"] for row in csv.DictReader(stream)}
 
 
-def _render(
-    job: Job, out: Path, file: str, size: tuple[int, int], samples: int, seed: int
-) -> dict[str, object]:
+@dataclass(frozen=True)
+class Setting:
+    """One print with all that stays the same over its pictures."""
+
+    story: Story
+    build: Build
+    sensor: Sensor
+    camera: str
+    lamp: str
+
+
+def _setting(job: Job, seed: int) -> Setting:
+    """The setting of the job's sequence: builds, cameras and lamps take turns, the rest is chance."""
     rng = np.random.default_rng([seed, job.sequence])
     turn = job.sequence // len(BLOCK) + job.sequence
-    build_kind = builds.KINDS[turn % len(builds.KINDS)]
-    camera = views.NAMES[(job.sequence * 5 + turn // 3) % len(views.NAMES)]
     lamp = rooms.LAMPS[(job.sequence * 2 + turn // 7) % len(rooms.LAMPS)]
     onset = int(rng.random() < 0.8)
     story = make_story(job.kind, rng, FRAMES, onset, rooms.filament(rng))
-    build = rooms.make_build(build_kind, rng)
-    sensor = make_sensor(rng, lamp)
-    nozzle = story.nozzle(job.frame)
-    offset = build.bed_offset(nozzle)
-    view = views.make_view(
-        camera, np.random.default_rng([seed, job.sequence, 1]), build_kind, nozzle + offset, size
+    build = rooms.make_build(builds.KINDS[turn % len(builds.KINDS)], rng)
+    camera = views.NAMES[(job.sequence * 5 + turn // 3) % len(views.NAMES)]
+    return Setting(story, build, make_sensor(rng, lamp), camera, lamp)
+
+
+def _render(
+    job: Job, out: Path, file: str, size: tuple[int, int], samples: int, seed: int
+) -> dict[str, object]:
+    """Write one picture and its mask; the answer is its row in the manifest."""
+    setting = _setting(job, seed)
+    linear, found, view = _shoot(job, setting, size, samples, seed)
+    gain = exposure_for(linear, setting.sensor.exposure)
+    picture = develop(
+        despeckle(linear), view, replace(setting.sensor, exposure=gain), job.sequence * 10 + job.frame
     )
-    light = rooms.lamps(
-        lamp, np.random.default_rng([seed, job.sequence, 2]), view.eye, build_kind == "enclosed"
-    )
-    pieces = {**build.pieces(nozzle), **story.pieces(job.frame, offset), **light}
-    linear, found = _shoot(story, job, pieces, view, offset, samples)
-    exposed = Sensor(**{**vars(sensor), "exposure": exposure_for(linear, sensor.exposure)})
-    picture = develop(despeckle(linear), view, exposed, job.sequence * 10 + job.frame)
+    (out / file).write_bytes(encode(picture, setting.sensor.quality))
     mask = ""
     if found.region:
         mask = f"pictures/{job.name}_mask.png"
         cv2.imwrite(str(out / mask), sketch.area(found.mask))
-    (out / file).write_bytes(encode(picture, sensor.quality))
-    label, kind = judge(job.kind, story.progress(job.frame), found)
+    label, kind = judge(job.kind, setting.story.progress(job.frame), found)
+    onset = "" if setting.story.onset is None else setting.story.onset
     place = [f"{value:.4f}" for value in found.region] if found.region else [""] * 4
-    return dict(
-        zip(
-            COLUMNS,
-            [
-                file,
-                mask,
-                label,
-                kind,
-                f"r{job.sequence:05d}",
-                job.frame,
-                "" if story.onset is None else story.onset,
-                camera,
-                build_kind,
-                lamp,
-                *place,
-                f"{found.coverage:.5f}",
-                seed,
-            ],
-            strict=True,
-        )
-    )
+    values = [file, mask, label, kind, f"r{job.sequence:05d}", job.frame, onset, setting.camera]
+    values += [setting.build.kind, setting.lamp, *place, f"{found.coverage:.5f}", seed]
+    return dict(zip(COLUMNS, values, strict=True))
 
 
 def _shoot(
-    story: Story, job: Job, pieces: dict[str, Shape], view: View, offset: Array, samples: int
-) -> tuple[NDArray[np.float32], sketch.Trace]:
+    job: Job, setting: Setting, size: tuple[int, int], samples: int, seed: int
+) -> tuple[NDArray[np.float32], sketch.Trace, View]:
+    """The linear picture, what is seen of the loose filament in it, and the camera that took it."""
     from models.training.render import scene
 
+    story, build = setting.story, setting.build
+    nozzle = story.nozzle(job.frame)
+    offset = build.bed_offset(nozzle)
+    chance = [np.random.default_rng([seed, job.sequence, number]) for number in (1, 2)]
+    view = views.make_view(setting.camera, chance[0], build.kind, nozzle + offset, size)
+    light = rooms.lamps(setting.lamp, chance[1], view.eye, build.kind == "enclosed")
+    pieces = {**build.pieces(nozzle), **story.pieces(job.frame, offset), **light}
     lines = [strand + offset for strand in story.strands(job.frame)]
     tested = sketch.sample(lines)
     points = np.vstack(
@@ -185,7 +185,7 @@ def _shoot(
     )
     pieces = {name: scene.simple(piece) for name, piece in pieces.items()}
     linear, seen = scene.render_with_sight(pieces, view, samples, 3, job.sequence * 10 + job.frame, points)
-    return linear, sketch.trace(lines, sketch.spread(lines, tested, seen), story.radius, view)
+    return linear, sketch.trace(lines, sketch.spread(lines, tested, seen), story.radius, view), view
 
 
 def judge(kind: str, progress: float, found: sketch.Trace) -> tuple[str, str]:
