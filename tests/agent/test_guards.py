@@ -45,6 +45,10 @@ def test_the_first_number_may_be_zero():
     assert asked(CommandGuard(7), replace(ORDER, seq=0)) is None
 
 
+def test_a_command_below_zero_is_none():
+    assert asked(CommandGuard(7), replace(ORDER, seq=-1)) == "repeated"
+
+
 @pytest.mark.parametrize("seq", [0, 4, 5])
 def test_numbers_only_rise(seq):
     guard = CommandGuard(7)

@@ -109,7 +109,7 @@ def run(chosen, seen, *, job="j", phase="printing", memory=None):
     ],
 )
 def test_senseless_settings_are_named(changes, named):
-    with pytest.raises(ValueError, match=rf"^{named}: ."):
+    with pytest.raises(ValueError, match=rf"^{named}: (?!None)."):
         settings_from(changes)
 
 
@@ -252,6 +252,13 @@ def test_an_interruption_starts_the_hold_again(interrupted):
     assert run(chosen, seen)[0] == ["none"] * 6 + ["pause"]
 
 
+@pytest.mark.parametrize("interrupted", [0.5, None])
+def test_an_interruption_starts_the_hold_of_a_warning_again(interrupted):
+    chosen = PrinterSettings(warn_hold_s=5)
+    seen = [(0, 0.7), (4, 0.7), (5, interrupted), (6, 0.7), (10.9, 0.7), (11, 0.7)]
+    assert run(chosen, seen)[0] == ["none"] * 5 + ["warn"]
+
+
 def test_a_pause_of_the_printer_starts_the_hold_again():
     chosen = PrinterSettings(warn_hold_s=60, act_hold_s=5)
     _, memory = run(chosen, [(0, 0.995), (4, 0.995)])
@@ -280,8 +287,8 @@ def test_a_warning_comes_before_an_action_or_not_at_all(chosen, every):
     kinds, _ = run(chosen, seen)
     told = [kind for kind in kinds if kind != "none"]
     assert told in ([chosen.action], ["warn", chosen.action])
-    if chosen.warn_hold_s <= chosen.act_hold_s and chosen.warn_at + 0.02 < chosen.act_at:
-        assert told[0] == "warn" or chosen.grace_s
+    if chosen.warn_hold_s == chosen.grace_s == 0.0 and chosen.warn_at + 0.02 < chosen.act_at:
+        assert told[0] == "warn"
 
 
 # Grace
