@@ -118,3 +118,14 @@ def test_without_a_listener_nothing_breaks(stores):
     stores.printers.remove_credentials(printer)
     made.reload()
     assert made.principal(printer) is None
+
+
+def test_a_fresh_credential_is_handed_to_the_broker_in_use(scene):
+    """A broker that keeps its own list, such as Mosquitto, hears of it at once."""
+    handed = []
+    scene.made.on_admitted = lambda principal, token: handed.append((principal.id, token))
+    token = scene.printers.add_credential(scene.printer, "agent", 1.0, owner="olivia")
+    scene.made.admit(scene.printer, token)
+    scene.made.admit("0" * 32, "token of nobody")
+    assert handed == [(scene.printer, token)]
+    assert scene.made.usernames() == {scene.printer}
