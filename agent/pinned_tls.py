@@ -5,7 +5,6 @@ The check comes at the end of the handshake, before a password is sent.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import hmac
 import os
@@ -51,13 +50,12 @@ class Pin:
         if not known:
             if self._serial.encode() not in certificate:
                 raise PinError(f"the certificate does not carry the serial number {self._serial}")
-            self._write(shown)
+            self._learn(shown)
         elif not hmac.compare_digest(known, shown):
             where = (
                 f"; after a repair or reset of the device delete {self._path}" if self._path.is_file() else ""
             )
             raise PinError(f"the certificate is not the one known for {self._serial}{where}")
-        self._known = shown
 
     def context(self) -> ssl.SSLContext:
         """A context whose connections are checked against this pin."""
@@ -75,13 +73,15 @@ class Pin:
             return ""
         return text if len(text) == _HEX else ""
 
-    def _write(self, fingerprint: str) -> None:
-        """Keep it; where nothing can be written it holds as long as the agent runs."""
-        with contextlib.suppress(OSError):
+    def _learn(self, fingerprint: str) -> None:
+        """Keep it in the file; where nothing can be written it holds as long as the agent runs."""
+        try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             part = self._path.with_suffix(".part")
             part.write_text(fingerprint + "\n", encoding="ascii")
             part.replace(self._path)
+        except OSError:
+            self._known = fingerprint
 
 
 class _Context(ssl.SSLContext):

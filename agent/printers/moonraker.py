@@ -139,7 +139,7 @@ class Moonraker:
     def _told(self, status: dict[str, Any], latest: dict[str, Any]) -> Snapshot:
         stats, card = table(status, "print_stats"), table(status, "virtual_sdcard")
         phase = _PHASES.get(text(stats.get("state")), "unknown")
-        printed = number(stats.get("total_duration"), 0) or 0.0
+        printed = number(stats.get("total_duration"), 0, 1e6) or 0.0
         if phase in ORDERS:
             self._follow(stats, number(card.get("file_position"), 0) or 0.0, printed, latest)
         else:

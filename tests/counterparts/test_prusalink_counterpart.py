@@ -5,12 +5,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import given
 
 from agent.printers.base import PrinterError
 from agent.printers.prusalink import Settings, create
 from tests.counterparts.prusalink_rig import PASSWORD, USER, PrusaLink
 from tests.support.environments import environment
-from tests.support.printers import phase, reached
+from tests.support.printers import JSON, Canned, phase, reached, sendable
 from tests.support.web import serve
 
 
@@ -87,6 +88,22 @@ def test_the_same_number_after_the_printer_was_off_is_another_print(rig, printer
     rig.id = 0
     rig.begin()
     assert printer.snapshot().job != first
+
+
+@given(JSON, JSON)
+def test_answers_of_any_shape_end_in_a_snapshot_or_the_one_error(first, second):
+    printer = create(Settings("http://printer", USER, PASSWORD))
+    for status in (
+        first,
+        {"printer": first, "job": second},
+        {"printer": {"state": "PRINTING"}, "job": {"id": first}},
+    ):
+        job = {"file": {"name": second, "display_name": first}}
+        printer._rest._client = Canned({"api/v1/status": status, "api/v1/job": job})
+        try:
+            sendable(printer.snapshot())
+        except PrinterError:
+            continue
 
 
 @pytest.mark.parametrize(

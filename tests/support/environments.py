@@ -28,7 +28,7 @@ def environment(name: str, *requirements: str) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     marker = folder / "installed"
     wanted = "\n".join(requirements)
-    with folder.with_suffix(".lock").open("w") as lock:
+    with folder.with_name(f"{folder.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not marker.is_file() or marker.read_text() != wanted:
             _install(folder, requirements)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from agent.http_client import Reply
 from agent.printers.base import Printer, PrinterError, Snapshot
+from agent.protocol import State, pack_state, read_state
 from tests.support.waiting import until
 
 
@@ -46,6 +47,12 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
+
+
+def sendable(now: Snapshot) -> None:
+    """Fail unless the hub would believe a state made of this snapshot, which it drops whole when one member is off."""
+    state = State(boot=1, seq=1, clock=1, time=1, **vars(now))
+    assert read_state(bytes(32), "ab" * 16, pack_state(bytes(32), "ab" * 16, state)).phase == now.phase
 
 
 class Canned:

@@ -13,7 +13,7 @@ from agent.printers.bambu_report import KEPT, signature_wanted, snapshot_of
 from agent.printers.base import PrinterError
 from agent.printers.runs import Run
 from agent.settings import SettingsError, build
-from tests.support.printers import JSON
+from tests.support.printers import JSON, sendable
 
 
 def told(report, control="", run=None):
@@ -131,7 +131,7 @@ def test_reports_of_any_shape_end_in_a_snapshot_or_the_one_error(first, second):
             printer, json.dumps({"print": {name: second, "result": first, "sequence_id": second}}).encode()
         )
         try:
-            printer.snapshot()
+            sendable(printer.snapshot())
         except PrinterError:
             continue
         printer.cameras()
@@ -147,6 +147,9 @@ def test_a_pin_learns_once_and_refuses_every_other(tmp_path):
     with pytest.raises(PinError, match="delete"):
         again.check(b"another cert of SN1")
     assert "not the one known" in again.trouble
+    path.unlink()
+    again.check(b"new cert of SN1")  # the owner deleted the file, as the error told
+    again.check(b"new cert of SN1")
     given_one = Pin(tmp_path / "none", "SN1", hashlib.sha256(b"c").hexdigest().upper())
     given_one.check(b"c")
     with pytest.raises(PinError):

@@ -9,7 +9,7 @@ from hypothesis import given
 from agent.printers.base import PrinterError
 from agent.printers.octoprint import OctoPrint, Settings
 from agent.settings import SettingsError, build
-from tests.support.printers import JSON, Canned
+from tests.support.printers import JSON, Canned, sendable
 from tests.support.web import serve
 
 FLAGS = [
@@ -183,7 +183,7 @@ def test_answers_of_any_shape_end_in_a_snapshot_or_the_one_error(job, printer, f
         answers = {"api/job": shape, "api/printer": state, "api/currentuser": user, "api/settings": job}
         driver._rest._client = Canned(answers)
         try:
-            driver.snapshot()
+            sendable(driver.snapshot())
             driver.cameras()
         except PrinterError:
             continue
