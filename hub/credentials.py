@@ -41,11 +41,11 @@ class Credentials:
     def reload(self) -> None:
         """Read all credentials again and end the connections of those that are gone or changed."""
         fresh: dict[str, _Entry] = {}
-        for row in self._printers.credentials():
-            known = fresh.get(row.username)
-            hashes = (*(known.hashes if known else ()), row.token_hash)
-            fresh[row.username] = _Entry(self._principal_of(row), hashes, row.expires)
-        with self._lock:
+        with self._lock:  # from the reading on, so that no slower thread puts back what was revoked meanwhile
+            for row in self._printers.credentials():
+                known = fresh.get(row.username)
+                hashes = (*(known.hashes if known else ()), row.token_hash)
+                fresh[row.username] = _Entry(self._principal_of(row), hashes, row.expires)
             gone = [name for name, entry in self._stored.items() if _lost(entry, fresh.get(name))]
             self._stored = fresh
         for username in gone:

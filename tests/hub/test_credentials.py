@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from hub import credentials
@@ -129,3 +131,29 @@ def test_a_fresh_credential_is_handed_to_the_broker_in_use(scene):
     scene.made.admit("0" * 32, "token of nobody")
     assert handed == [(scene.printer, token)]
     assert scene.made.usernames() == {scene.printer}
+
+
+def test_a_slower_thread_does_not_put_back_what_was_revoked_meanwhile(scene, monkeypatch):
+    """It read the credentials before the removal and is done only after it."""
+    token, read, go_on = scene.add(), threading.Event(), threading.Event()
+    credentials_of = scene.printers.credentials
+
+    def slowly():
+        rows = credentials_of()
+        if threading.current_thread() is slow:
+            read.set()
+            go_on.wait(2.0)
+        return rows
+
+    monkeypatch.setattr(scene.printers, "credentials", slowly)
+    slow = threading.Thread(target=scene.made.reload)
+    slow.start()
+    assert read.wait(30)
+    scene.printers.remove_credentials(scene.printer)
+    quick = threading.Thread(target=lambda: (scene.made.reload(), go_on.set()))
+    quick.start()
+    go_on.wait(0.2)
+    go_on.set()
+    for each in (slow, quick):
+        each.join(30)
+    assert scene.made.authenticate(scene.printer, token) is None
