@@ -133,18 +133,27 @@ class PrinterAgent:
     def _watch_printer(self) -> None:
         sent, sent_at = None, 0.0
         while not self._stopping.is_set():
-            self._snapshot = self._ask()
-            state = self._state()
-            told = replace(state, seq=0, clock=0, time=0, progress=None, remaining_s=None, temperatures={})
-            due = self._state_due.is_set() or time.monotonic() - sent_at > REPEAT_STATE_S
-            if self._session.connected and (due or told != sent or state.phase == "printing"):
-                self._state_due.clear()
-                self._session.publish(
-                    Message(topics.state(self._id), pack_state(self._key, self._id, state), retain=True)
-                )
-                sent, sent_at = told, time.monotonic()
-            self._notice_hub()
+            try:
+                sent, sent_at = self._tell_state(sent, sent_at)
+                self._notice_hub()
+            except (
+                Exception
+            ):  # supervisor: a driver's mistake must not end the watch; silence would tell the hub anyway
+                log.exception("the printer's state could not be told")
             self._state_due.wait(STATE_S)
+
+    def _tell_state(self, sent: State | None, sent_at: float) -> tuple[State | None, float]:
+        """Send the state if it changed, was asked for or is old; returns what was sent last, and when."""
+        self._snapshot = self._ask()
+        state = self._state()
+        told = replace(state, seq=0, clock=0, time=0, progress=None, remaining_s=None, temperatures={})
+        due = self._state_due.is_set() or time.monotonic() - sent_at > REPEAT_STATE_S
+        if not self._session.connected or not (due or told != sent or state.phase == "printing"):
+            return sent, sent_at
+        self._state_due.clear()
+        payload = pack_state(self._key, self._id, state)
+        self._session.publish(Message(topics.state(self._id), payload, retain=True))
+        return told, time.monotonic()
 
     def _ask(self) -> Snapshot:
         try:
@@ -185,7 +194,11 @@ class PrinterAgent:
         watch, changed = Watch(), self._want_changed[name]
         while not self._stopping.is_set():
             began = time.monotonic()
-            fault = self._send_frame(name, watch)
+            try:
+                fault = self._send_frame(name, watch)
+            except Exception:  # supervisor: as for the printer; a camera that fails like this counts as off
+                log.exception("camera %s", name)
+                fault = "offline"
             if fault != self._faults[name]:
                 log.warning("camera %s: %s", name, fault or "works again")
                 self._faults[name] = fault

@@ -22,7 +22,9 @@ log = logging.getLogger(__name__)
 
 USERNAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 CLIENT_ID_BYTES = 128
-_SEND_BUFFER = 262_144  # a larger one would keep seconds of old frames in the kernel for a slow reader
+_BUFFER = (
+    262_144  # larger ones would keep seconds of old frames in the kernel, for a slow reader or a busy broker
+)
 _BACKLOG = 1024
 _AT_ONCE = 64
 _PAUSE = 0.1
@@ -87,7 +89,7 @@ class Door:
                 loop.call_later(_PAUSE, self._listen_again, listening, tls)
                 return
             peer.setblocking(False)
-            peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
             self._receive_at_door(peer, tls)
 
     def _listen_again(self, listening: socket.socket, tls: ssl.SSLContext | None) -> None:
@@ -307,6 +309,7 @@ def open_socket(host: str, port: int) -> socket.socket:
     """A listening, non-blocking socket; raises OSError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)  # what is accepted inherits it
     listening.setblocking(False)
     return listening
 
