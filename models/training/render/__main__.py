@@ -1,7 +1,6 @@
 """Command line of the renderer: `python -m models.training.render clip` or `dataset`."""
 
 import argparse
-import os
 from pathlib import Path
 
 HOME = Path.home() / ".cache" / "printwarden" / "render"
@@ -31,7 +30,7 @@ def main() -> None:
     for command in (clip, dataset):
         command.add_argument("--cache", type=Path, default=HOME / "cache", help="folder for unfinished work")
         command.add_argument("--seed", type=int, default=11)
-        command.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
+        command.add_argument("--threads", type=int, default=1)
     run(parser.parse_args())
 
 
