@@ -92,7 +92,8 @@ class OctoPrint:
                 f"OctoPrint cannot confirm {', '.join(unknown)}: use its own GCODE script afterPrintPaused"
             )
         for heater in (_HEATERS[each] for each in options):
-            self._heaters.remember(heater, self.snapshot().temperatures.get(heater, (0.0, 0.0))[1])
+            target = self._target(heater, lambda _: True, f"OctoPrint has no reading of the {heater}")
+            self._heaters.remember(heater, target)
             self._heat(heater, 0.0)
 
     def cameras(self) -> tuple[CameraOffer, ...]:
@@ -183,10 +184,18 @@ class OctoPrint:
         else:
             path, command = "api/printer/tool", {"command": "target", "targets": {"tool0": target}}
         self._rest.checked(self._rest.call("POST", path, command), f"heat the {heater} (right CONTROL)")
+        ignored = f"the {heater} was told {target:g} °C and did not take it over"
+        self._target(heater, lambda now: abs(now - target) <= 0.5, ignored)
+
+    def _target(self, heater: str, wanted: Callable[[float], bool], otherwise: str) -> float:
+        """The target of a heater once it is as wanted; raises PrinterError with `otherwise` when it does not get so."""
         until = time.monotonic() + _CONFIRM_S
-        while abs(self.snapshot().temperatures.get(heater, (0.0, 0.0))[1] - target) > 0.5:
+        while True:
+            reading = self.snapshot().temperatures.get(heater)
+            if reading is not None and wanted(reading[1]):
+                return reading[1]
             if time.monotonic() > until:
-                raise PrinterError(f"the {heater} was told {target:g} °C and did not take it over")
+                raise PrinterError(otherwise)
             time.sleep(0.5)
 
 

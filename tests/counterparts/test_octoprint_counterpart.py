@@ -84,10 +84,11 @@ def test_a_stale_pause_does_not_hit_the_next_print_of_the_same_file(rig, printer
 
 
 def test_a_change_between_two_looks_is_noticed(rig, printer):
-    """The next print of the same file began while the agent did not look."""
+    """The next print of the same file began while the agent did not look, and has not come as far as the last."""
     rig.print("blink.gcode")
-    until(lambda: (printer.snapshot().progress or 0) > 0.0002)
-    first = printer.snapshot().job
+    first = reached(printer, "printing").job
+    until(lambda: rig.request("GET", "/api/job")[1]["progress"]["printTime"] >= 4)
+    assert printer.snapshot().job == first
     rig.quiet()
     rig.print("blink.gcode")
     with pytest.raises(PrinterError, match="that job is over"):
