@@ -13,6 +13,7 @@ import math
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +200,7 @@ def measure(options: argparse.Namespace, detector: Detector, looks: Looks) -> Re
     look = _looker(looks, cuts)
     facts = facts_of(detector)
 
+    @cache
     def known(film: Film) -> list[Detection]:
         other = next((b for b in good if b.rig == film.back.rig and b.name != film.back.name), None)
         if other is None:
