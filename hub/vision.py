@@ -147,11 +147,13 @@ class Detector:
                 flag = reduced
                 break
         try:
-            picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), flag | cv2.IMREAD_IGNORE_ORIENTATION)
+            picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), flag)
         except cv2.error as error:
             raise PictureError(f"not a picture: {error}") from error
         if picture is None:
             raise PictureError("not a picture that can be decoded")
+        if (picture.shape[1] > picture.shape[0]) != (width > height):
+            width, height = height, width  # turned by a quarter, as its Exif says and as browsers show it
         target = (self.model.width, self.model.height)
         return np.asarray(cv2.resize(picture, target, interpolation=cv2.INTER_AREA), np.uint8), width, height
 

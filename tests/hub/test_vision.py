@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
+from agent.camera.orient import write
+from agent.seal import seal_jpeg
 from hub import vision
 from hub.vision import DARK, Detector, ModelError, PictureError, read_model, shipped_model, workers
 from tests.support.models import SIDE, brightness_model
@@ -99,17 +101,18 @@ def test_a_grey_picture_is_a_picture(detector):
     )
 
 
-def test_a_turned_flag_is_ignored(detector):
-    """Frames arrive upright; a flag that a camera left in them must not turn them again."""
-    image = np.zeros((SIDE, SIDE, 3), np.uint8)
-    image[: SIDE // 2] = 255
-    turned = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
-    jpeg = encoded(image)
-    flagged = jpeg[:2] + b"\xff\xe1" + (len(turned) + 2).to_bytes(2, "big") + turned + jpeg[2:]
-    plainly = cv2.imdecode(np.frombuffer(flagged, np.uint8), cv2.IMREAD_COLOR)
-    assert plainly[:, 0].mean() < 5, "the flag is understood by OpenCV"
-    decoded, _, _ = detector._decode(flagged)
-    assert decoded[: SIDE // 4].mean() > 250
+@pytest.mark.parametrize(("orientation", "turned"), [(1, False), (3, False), (6, True), (8, True)])
+def test_a_picture_is_judged_as_it_is_shown(detector, orientation, turned):
+    """The Exif orientation that an agent writes holds for the network too, so that regions lie where people see them."""
+    canvas = np.full((240, 320, 3), 30, np.uint8)
+    canvas[:, :160] = 250
+    plain = cv2.imencode(".jpg", canvas)[1].tobytes()
+    sealed = seal_jpeg(bytes(32), "topic", {"v": 1}, write(plain, orientation))
+    found, width, height = detector._decode(sealed)
+    assert (width, height) == ((240, 320) if turned else (320, 240))
+    shown = cv2.resize(cv2.imdecode(np.frombuffer(sealed, np.uint8), cv2.IMREAD_COLOR), found.shape[1::-1])
+    assert float(np.abs(found.astype(int) - shown).mean()) < 3.0
+    assert (float(found[: SIDE // 2].mean()) > 200) == (orientation == 6)
 
 
 def test_threads_share_one_session(detector):
