@@ -190,7 +190,7 @@ def test_quality_and_retention_are_what_is_sent(name):
     row = next(row for row in table(section("3. Topics", "##"), "topic") if row[1] == f"`{name}`")
     retained = {
         "status": "retain=True" in source(loop, "_status"),
-        "state": "retain=True" in source(loop, "_watch_printer"),
+        "state": "retain=True" in source(loop, "_tell_state"),
         "want": "retain=True" in source(pace, "tell"),
     }
     assert row[5] == ("yes" if retained.get(name) else "no")
