@@ -14,8 +14,8 @@ from typing import Any
 import segno
 
 from hub import certificates
-from hub.broker.mosquitto_config import write_private
 from hub.enrolment import LIFETIME_S, Enrolments, Invitation
+from hub.private_file import write_private
 from hub.settings import HubSettings, load
 from hub.store.audit import Audit
 from hub.store.database import Database

@@ -13,8 +13,8 @@ from hub.broker.mosquitto_config import (
     MosquittoListener,
     write_acl_config,
     write_config,
-    write_private,
 )
+from hub.private_file import write_private
 from hub.settings import load
 
 ADMIN = "printwarden-admin"

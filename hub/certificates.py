@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-import os
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from hub.private_file import write_private
 
 AUTHORITY_YEARS = 20
 SERVER_DAYS = 397
@@ -74,8 +75,8 @@ def _make_authority(path: Path, key_path: Path, now: datetime) -> None:
         .add_extension(identifier, critical=False)
         .sign(key, hashes.SHA256())
     )
-    _write(key_path, _pem(key))
-    _write(path, certificate.public_bytes(serialization.Encoding.PEM))
+    write_private(key_path, _pem(key))
+    write_private(path, certificate.public_bytes(serialization.Encoding.PEM))
 
 
 def _make_server(
@@ -97,8 +98,8 @@ def _make_server(
         )
         .sign(ca_key, hashes.SHA256())
     )
-    _write(key_path, _pem(key))
-    _write(path, certificate.public_bytes(serialization.Encoding.PEM))
+    write_private(key_path, _pem(key))
+    write_private(path, certificate.public_bytes(serialization.Encoding.PEM))
 
 
 def _builder(
@@ -143,12 +144,3 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file that only its owner can read, whole or not at all."""
-    partial = path.with_suffix(".part")
-    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    partial.replace(path)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import sys
 from pathlib import Path
 
 from hub import cli
 from hub.app import Hub
+from hub.private_file import write_private
 from web import create_app
 from web.server import Viewer
 from web.site import Site
@@ -38,9 +38,7 @@ def make_viewer(hub: Hub) -> Viewer:
 def _secret_key(path: Path) -> bytes:
     """The key that signs cookies, made at first start and readable by its owner only."""
     if not path.exists():
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(secrets.token_bytes(32))
+        write_private(path, secrets.token_bytes(32))
     return path.read_bytes()
 
 

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from hub.access import Right
 from hub.enrolment import Invitation
 from hub.views import NotAllowed, PrinterCard
-from web import forms
+from web import forms, words
 from web.site import own_view, site
 from web.states import dashboard as dashboard_state
 from web.states import picture_size, printer_state
@@ -98,7 +98,7 @@ def rename(printer: str) -> ResponseReturnValue:
     try:
         own_view().rename(printer, request.form.get("name", ""))
     except ValueError as error:
-        return _settings_page(card, forms.shown(card.settings), {"name": _sentence(error)})
+        return _settings_page(card, forms.shown(card.settings), {"name": words.sentence(error)})
     flash("Renamed.")
     return redirect(url_for(".settings", printer=printer), 303)
 
@@ -131,7 +131,7 @@ def add() -> ResponseReturnValue:
     try:
         card, invitation = own_view().add_printer(name)
     except ValueError as error:
-        return render_template("add.html", error=_sentence(error), name=name), 422
+        return render_template("add.html", error=words.sentence(error), name=name), 422
     return _enrolment_page(card, invitation)
 
 
@@ -170,8 +170,3 @@ def _code(text: str) -> Markup:
         out, kind="svg", xmldecl=False, svgns=False, omitsize=True, border=2, svgclass="qr", lineclass=None
     )
     return Markup(out.getvalue().decode())  # noqa: S704 - written by segno from modules, not from the text
-
-
-def _sentence(error: ValueError) -> str:
-    text = str(error)
-    return f"{text[:1].upper()}{text[1:]}."

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from hub.access import Right
 from hub.sharing import NewIntegration, PersonSharing
+from web import words
 from web.site import own_view, signed_in, site
 
 DAY_S = 86_400.0
@@ -31,7 +32,7 @@ def people(printer: str) -> ResponseReturnValue:
     try:
         sharing.grant(printer, name, _right(request.form.get("right", "")))
     except ValueError as error:
-        return _printer_page(printer, {"person": _sentence(error)}, name=name)
+        return _printer_page(printer, {"person": words.sentence(error)}, name=name)
     flash("Saved. This holds from now on.")
     return redirect(url_for(".printer", printer=printer), 303)
 
@@ -44,7 +45,7 @@ def links(printer: str) -> ResponseReturnValue:
     try:
         _link, token = sharing.add_link(printer, request.form.get("label", ""), _days("days", 7) * DAY_S)
     except ValueError as error:
-        return _printer_page(printer, {"label": _sentence(error)})
+        return _printer_page(printer, {"label": words.sentence(error)})
     return _printer_page(printer, made=url_for("shared.page", token=token, _external=True))
 
 
@@ -73,7 +74,7 @@ def integrations() -> ResponseReturnValue:
         }
         made = own_sharing().add_integration(request.form.get("label", ""), rights)
     except ValueError as error:
-        return _programs_page({"integration": _sentence(error)})
+        return _programs_page({"integration": words.sentence(error)})
     return _programs_page(integration=made)
 
 
@@ -93,7 +94,7 @@ def tokens() -> ResponseReturnValue:
             request.form.get("scope", ""), request.form.get("label", ""), _days("days", 90) * DAY_S
         )
     except ValueError as error:
-        return _programs_page({"token": _sentence(error)})
+        return _programs_page({"token": words.sentence(error)})
     return _programs_page(token=text)
 
 
@@ -159,8 +160,3 @@ def _days(name: str, default: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= LONGEST_DAYS):
         raise ValueError(f"days: a whole number from 1 to {LONGEST_DAYS}")
     return int(text)
-
-
-def _sentence(error: ValueError) -> str:
-    text = str(error)
-    return f"{text[:1].upper()}{text[1:]}."

@@ -173,3 +173,9 @@ def clock(t: float, now: float) -> str:
     moment, today = datetime.fromtimestamp(t).astimezone(), datetime.fromtimestamp(now).astimezone()
     same = moment.date() == today.date()
     return f"{moment:%H:%M:%S}" if same else f"{moment.day} {moment:%b %H:%M}"
+
+
+def sentence(error: ValueError) -> str:
+    """What was wrong with a form, as a sentence beside its field."""
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:]}."

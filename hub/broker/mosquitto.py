@@ -26,8 +26,8 @@ from hub.broker.mosquitto_config import (
     acl_text,
     password_hash,
     role_acls,
-    write_private,
 )
+from hub.private_file import write_private
 
 log = logging.getLogger(__name__)
 

@@ -5,22 +5,20 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import secrets
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hub.access import SHARED, Principal, grants
 from hub.broker.directory import username
+from hub.private_file import write_private
 
 CONTROL = "$CONTROL/dynamic-security/v1"
 CONFIG = "mosquitto.conf"
 SECURITY = "dynamic-security.json"
 PASSWORDS = "passwords"
 ACL = "acl"
-PRIVATE = 0o600
 PLUGIN = "mosquitto_dynamic_security.so"
 
 _ITERATIONS = 101  # tokens are 256 random bits: stretching would protect nothing and delay every login
@@ -118,24 +116,6 @@ def acl_text(principal: Principal) -> str:
 def password_hash(token: str, salt: bytes) -> str:
     """A token as Mosquitto's password file wants it."""
     return f"$7${_ITERATIONS}${_base64(salt)}${_base64(_stretched(token, salt))}"
-
-
-def write_private(path: Path, text: str) -> None:
-    """Replace a file in one step; only its owner may read it at any moment."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            owner = path.stat()
-            os.chown(temporary, owner.st_uid, owner.st_gid)
-        Path(temporary).chmod(PRIVATE)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _common(listener: MosquittoListener, user: str) -> list[str]:

@@ -22,8 +22,8 @@ from hub.broker.mosquitto_config import (
     role_acls,
     write_acl_config,
     write_config,
-    write_private,
 )
+from hub.private_file import write_private
 from tests.support.brokers import Mosquitto, MosquittoProcess, run_as, running
 from tests.support.certificates import Authority
 from tests.support.debian import require
