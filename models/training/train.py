@@ -99,7 +99,7 @@ class Run:
                 torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
                 self._optimiser.step()
                 self._step += 1
-                decay = min(0.99, (1 + self._step) / (10 + self._step))
+                decay = min(0.998, (1 + self._step) / (10 + self._step))
                 for key, value in self.model.state_dict().items():
                     self._average[key].lerp_(value, 1 - decay)
                 if self._step % 20 == 0:
