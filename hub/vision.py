@@ -24,6 +24,8 @@ TRIAL_S = 0.4
 MAX_PIXELS = 40_000_000
 #: Below this mean grey level (0 to 255) a picture shows nothing that could be judged.
 DARK = 10.0
+#: Up to this shrink two pixels each way hold all there is; above it the slower mean over the area is needed.
+LINEAR_TO = 2.2
 
 log = logging.getLogger(__name__)
 
@@ -129,33 +131,9 @@ class Detector:
     def detect(self, jpeg: bytes) -> Detection:
         """Judge one picture; raises PictureError if it cannot be decoded."""
         assert self._session is not None, "start the detector first"
-        picture, width, height = self._decode(jpeg)
+        picture, width, height = prepare(jpeg, self.model.width, self.model.height)
         heat, score = self._session.run(["heat", "score"], {"image": picture[np.newaxis]})
         return Detection(float(score[0]), heat[0], width, height, float(picture.mean()), _detail(picture))
-
-    def _decode(self, jpeg: bytes) -> tuple[NDArray[np.uint8], int, int]:
-        """The picture at the network's size; decoded no larger than needed, which is most of the cost."""
-        try:
-            width, height = size(jpeg)
-        except JpegError as error:
-            raise PictureError(str(error)) from error
-        if width * height > MAX_PIXELS:
-            raise PictureError(f"a picture of {width} x {height} pixels is too large")
-        flag = cv2.IMREAD_COLOR
-        for divisor, reduced in ((4, cv2.IMREAD_REDUCED_COLOR_4), (2, cv2.IMREAD_REDUCED_COLOR_2)):
-            if width // divisor >= self.model.width and height // divisor >= self.model.height * 0.9:
-                flag = reduced
-                break
-        try:
-            picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), flag)
-        except cv2.error as error:
-            raise PictureError(f"not a picture: {error}") from error
-        if picture is None:
-            raise PictureError("not a picture that can be decoded")
-        if (picture.shape[1] > picture.shape[0]) != (width > height):
-            width, height = height, width  # turned by a quarter, as its Exif says and as browsers show it
-        target = (self.model.width, self.model.height)
-        return np.asarray(cv2.resize(picture, target, interpolation=cv2.INTER_AREA), np.uint8), width, height
 
     def _trial(self, session: onnxruntime.InferenceSession) -> float:
         """Median seconds of one run."""
@@ -169,6 +147,35 @@ class Detector:
             session.run(None, blank)
             times.append(time.perf_counter() - began)
         return float(np.median(times))
+
+
+def prepare(jpeg: bytes, wide: int, high: int) -> tuple[NDArray[np.uint8], int, int]:
+    """The BGR picture stretched to `wide` x `high` and the width and height it came with.
+
+    It is decoded no larger than needed, which is most of the cost. Raises PictureError.
+    """
+    try:
+        width, height = size(jpeg)
+    except JpegError as error:
+        raise PictureError(str(error)) from error
+    if width * height > MAX_PIXELS:
+        raise PictureError(f"a picture of {width} x {height} pixels is too large")
+    flag = cv2.IMREAD_COLOR
+    for divisor, reduced in ((4, cv2.IMREAD_REDUCED_COLOR_4), (2, cv2.IMREAD_REDUCED_COLOR_2)):
+        if width // divisor >= wide and height // divisor >= high * 0.9:
+            flag = reduced
+            break
+    try:
+        picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), flag)
+    except cv2.error as error:
+        raise PictureError(f"not a picture: {error}") from error
+    if picture is None:
+        raise PictureError("not a picture that can be decoded")
+    if (picture.shape[1] > picture.shape[0]) != (width > height):
+        width, height = height, width  # turned by a quarter, as its Exif says and as browsers show it
+    shrink = max(picture.shape[1] / wide, picture.shape[0] / high)
+    way = cv2.INTER_LINEAR if shrink <= LINEAR_TO else cv2.INTER_AREA
+    return np.asarray(cv2.resize(picture, (wide, high), interpolation=way), np.uint8), width, height
 
 
 def _detail(picture: NDArray[np.uint8]) -> float:

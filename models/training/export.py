@@ -22,8 +22,8 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from hub import evaluation_metrics as metrics
+from hub.vision import prepare
 from models.training import data, measure, network
-from models.training.prepare import prepare
 
 FOLDER = Path("models")
 NAME = "tangle"
@@ -49,7 +49,7 @@ class Pictures(CalibrationDataReader):
     """Training pictures for the ranges of the int8 file."""
 
     def __init__(self, files: list[Path], side: int) -> None:
-        self._waiting = iter([{"image": prepare(f.read_bytes(), side)[None]} for f in files])
+        self._waiting = iter([{"image": prepare(f.read_bytes(), side, side)[0][None]} for f in files])
 
     def get_next(self):
         """The next input, or nothing at the end."""
@@ -113,7 +113,11 @@ def scores_of(file: Path, folder: Path, pictures: list[data.Picture], side: int)
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
     found = [
-        float(session.run(["score"], {"image": prepare((folder / p.file).read_bytes(), side)[None]})[0][0])
+        float(
+            session.run(["score"], {"image": prepare((folder / p.file).read_bytes(), side, side)[0][None]})[
+                0
+            ][0]
+        )
         for p in pictures
     ]
     return np.array(found)

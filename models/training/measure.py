@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from hub import evaluation_metrics as metrics
 from hub.regions import peak
+from hub.vision import prepare
 from models.training import data, network
-from models.training.prepare import prepare
 
 
 def load_model(checkpoint: Path) -> network.Detector:
@@ -28,7 +28,9 @@ def predict(model: network.Detector, folder: Path, files: list[str], side: int) 
     scores, heats = [], []
     with torch.no_grad():
         for at in range(0, len(files), 16):
-            images = np.stack([prepare((folder / f).read_bytes(), side) for f in files[at : at + 16]])
+            images = np.stack(
+                [prepare((folder / f).read_bytes(), side, side)[0] for f in files[at : at + 16]]
+            )
             heat, score = model(network.normalised(torch.from_numpy(images)))
             scores.append(score.numpy())
             heats.append(heat.numpy())

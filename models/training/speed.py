@@ -16,8 +16,8 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
+from hub.vision import prepare
 from models.training import data
-from models.training.prepare import prepare
 
 
 def conv(inputs: int, outputs: int, size: int, stride: int, groups: int, active: bool) -> list[nn.Module]:
@@ -91,9 +91,9 @@ def contestants(cache: Path) -> dict[str, Callable[[bytes], object]]:
         net = session(file)
         side = net.get_inputs()[0].shape[1]
         found[file.stem] = lambda jpeg, net=net, side=side: net.run(
-            None, {"image": prepare(jpeg, side)[None]}
+            None, {"image": prepare(jpeg, side, side)[0][None]}
         )
-        found[f"decode and resize to {side}"] = lambda jpeg, side=side: prepare(jpeg, side)
+        found[f"decode and resize to {side}"] = lambda jpeg, side=side: prepare(jpeg, side, side)
     path = cache / "shufflenet.onnx"
     torch.onnx.export(rival(), (torch.zeros(1, 3, 224, 224),), str(path), opset_version=17, dynamo=False)
     other = session(path)

@@ -14,7 +14,16 @@ import pytest
 from agent.camera.orient import write
 from agent.seal import seal_jpeg
 from hub import vision
-from hub.vision import DARK, Detector, ModelError, PictureError, read_model, shipped_model, workers
+from hub.vision import (
+    DARK,
+    Detector,
+    ModelError,
+    PictureError,
+    prepare,
+    read_model,
+    shipped_model,
+    workers,
+)
 from tests.support.models import SIDE, brightness_model
 from tests.support.pictures import FAILING, FINE, picture
 
@@ -108,7 +117,7 @@ def test_a_picture_is_judged_as_it_is_shown(detector, orientation, turned):
     canvas[:, :160] = 250
     plain = cv2.imencode(".jpg", canvas)[1].tobytes()
     sealed = seal_jpeg(bytes(32), "topic", {"v": 1}, write(plain, orientation))
-    found, width, height = detector._decode(sealed)
+    found, width, height = prepare(sealed, 224, 224)
     assert (width, height) == ((240, 320) if turned else (320, 240))
     shown = cv2.resize(cv2.imdecode(np.frombuffer(sealed, np.uint8), cv2.IMREAD_COLOR), found.shape[1::-1])
     assert float(np.abs(found.astype(int) - shown).mean()) < 3.0
@@ -205,3 +214,11 @@ def test_a_file_that_is_no_network_is_named(tmp_path):
 
 def test_there_is_a_thread_for_each_core_and_never_more_than_four():
     assert 1 <= workers() <= 4
+
+
+def test_a_wide_picture_is_shrunk_without_losing_thin_lines():
+    """A far shrink takes the mean over the area: no thin strand falls between the pixels that are looked at."""
+    canvas = np.zeros((240, 1800, 3), np.uint8)
+    canvas[:, ::8] = 255
+    found, _, _ = prepare(cv2.imencode(".jpg", canvas)[1].tobytes(), 224, 224)
+    assert float(found[..., 1].std(axis=1).max()) < 30
