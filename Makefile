@@ -1,11 +1,12 @@
 # make demo   see it work          make test   run the tests       make check  everything the CI runs
 # make bench  measure this machine make lock   renew the locks     make run    a hub in ./data
-.PHONY: help demo run test check lint types layers bench lock report-detection clean
+# make soak   two hours of faults
+.PHONY: help demo run test check lint types layers bench soak lock report-detection clean
 PY := .venv/bin
 DATA ?= ../shared/data
 
 help:
-	@sed -n '1,2s/^# //p' Makefile
+	@sed -n '1,3s/^# //p' Makefile
 
 demo: .venv/hub.stamp
 	$(PY)/printwarden demo $(ARGS)
@@ -30,6 +31,10 @@ layers: .venv/dev.stamp
 
 bench: .venv/hub.stamp
 	$(PY)/python -m hub.bench $(ARGS)
+
+# A fault every minute, e.g. ARGS="--minutes 10"; the result goes to build/soak.{json,md,svg}.
+soak: .venv/dev.stamp
+	$(PY)/python -m tests.soak $(ARGS)
 
 # A stamp is newer than the lock it was made from; the dev environment contains the hub's.
 .venv/hub.stamp: requirements/hub.lock setup.cfg pyproject.toml

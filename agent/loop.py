@@ -58,6 +58,7 @@ class PrinterAgent:
         self._want_changed = {name: threading.Event() for name in self._cameras}
         self._hub_heard: float | None = None
         self._hub_gone = False
+        self._down_told = ""
         self._faults = dict.fromkeys(self._cameras, "")
         self._snapshot = Snapshot(phase="unknown")
         self._executor = Executor(self._key, self._id, printer, CommandGuard(boot), self._clock, self._report)
@@ -69,7 +70,7 @@ class PrinterAgent:
             filters=(topics.command(self._id), topics.want(self._id)),
             on_message=self._received,
             on_up=self._up,
-            on_down=lambda why: log.warning("not connected to the hub's broker: %s", why),
+            on_down=self._down,
             will=lambda number: self._status(number, online=False),
         )
         self._threads = [threading.Thread(target=self._watch_printer, name="state", daemon=True)]
@@ -123,8 +124,15 @@ class PrinterAgent:
         for changed in self._want_changed.values():
             changed.set()
 
+    def _down(self, why: str) -> None:
+        """Log each reason once an outage, not at every attempt."""
+        if why != self._down_told:
+            self._down_told = why
+            log.warning("not connected to the hub's broker: %s", why)
+
     def _up(self, number: int) -> None:
         log.info("connected to the hub's broker")
+        self._down_told = ""
         self._session.publish(self._status(number, online=True))
         self._state_due.set()
 

@@ -14,7 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from agent.endpoint import Endpoint
 
 KEEPALIVE_S = 20
-MAX_BACKOFF_S = 30
+MAX_BACKOFF_S = 15.0
 MAX_QUEUED = 200
 
 log = logging.getLogger(__name__)
@@ -28,6 +28,11 @@ class Message:
     payload: bytes
     qos: int = 1
     retain: bool = False
+
+
+def backoff(attempts: int) -> float:
+    """Seconds from a lost connection or a vain attempt to the next: doubling, and never the same for two."""
+    return random.uniform(0.5, 1.0) * min(MAX_BACKOFF_S, 2.0 ** min(attempts + 1, 10))
 
 
 def _nothing(_session: int) -> None:
@@ -57,7 +62,7 @@ class Session:
         self._endpoint = endpoint
         self._filters = tuple(filters)
         self._on_message, self._on_up, self._on_down, self._will = on_message, on_up, on_down, will
-        self._number = 0
+        self._number = self._attempts = 0
         self._frames: dict[str, mqtt.MQTTMessageInfo] = {}
         self._client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
@@ -84,7 +89,6 @@ class Session:
         if context is not None:
             self._client.tls_set_context(context)
             self._client.tls_insecure_set(True)  # the chain is checked; see Endpoint.tls on names
-        self._client.reconnect_delay_set(min_delay=1, max_delay=MAX_BACKOFF_S)
         self._client.connect_async(self._endpoint.host, self._endpoint.port, KEEPALIVE_S)
         self._client.loop_start()
 
@@ -118,13 +122,19 @@ class Session:
         will = self._will(self._number + 1)
         if will is not None:
             client.will_set(will.topic, will.payload, will.qos, will.retain)
-        client.reconnect_delay_set(min_delay=1 + random.random(), max_delay=MAX_BACKOFF_S)  # type: ignore[arg-type]
+        self._pace(self._attempts + 1)
+
+    def _pace(self, attempts: int) -> None:
+        """Set the wait before the next attempt; paho's own doubling begins anew whenever its bounds are set."""
+        self._attempts, wait = attempts, backoff(attempts)
+        self._client.reconnect_delay_set(wait, wait)  # type: ignore[arg-type]
 
     def _connected(self, client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if reason.is_failure:
             self._on_down(f"the broker refused: {reason}")
             return
         self._number += 1
+        self._pace(0)
         self._frames.clear()
         for each in self._filters:
             client.subscribe(each, qos=1)

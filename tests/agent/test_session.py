@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from agent.endpoint import Endpoint
-from agent.session import Session
+from agent.session import MAX_BACKOFF_S, Session, backoff
 
 
 def session(on_message):
@@ -44,3 +44,19 @@ def test_stopping_what_was_never_started_is_no_error():
     made = session(print)
     made.stop()
     assert not made.connected
+
+
+def test_the_wait_between_attempts_doubles_up_to_a_bound_and_begins_anew_after_a_connection():
+    made = session(print)
+    waits = []
+    for _ in range(8):
+        made._before_connect(made._client, None)
+        waits.append(made._client._reconnect_min_delay)
+    assert [low <= wait <= 2 * low for wait, low in zip(waits, (2, 4, 7.5, 7.5), strict=False)] == [True] * 4
+    assert max(waits) <= MAX_BACKOFF_S
+    made._connected(made._client, None, None, SimpleNamespace(is_failure=False), None)
+    assert 1 <= made._client._reconnect_min_delay <= 2
+
+
+def test_two_agents_do_not_come_back_at_the_same_moment():
+    assert len({backoff(9) for _ in range(10)}) == 10
