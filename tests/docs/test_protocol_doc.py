@@ -228,7 +228,7 @@ def source(module, function):
         ("Want", f"none for {loop.HUB_GONE_S:.0f} s"),
         ("Ack", f"within {execute.CONFIRM_S:.0f} s"),
         ("2. The connection", f"| keepalive | {session.KEEPALIVE_S} s |"),
-        ("2. The connection", f"from 1 to {session.MAX_BACKOFF_S} s"),
+        ("2. The connection", f"from 1 to {session.MAX_BACKOFF_S:.0f} s"),
         ("2. The connection", f"({BrokerSettings().limits.packet_bytes} bytes)"),
         ("1. Enrolment", f"at most {enrolment_server.MAX_BODY} bytes"),
         ("1. Enrolment", f"for {hub_enrolment.LIFETIME_S / 60:.0f} minutes"),
