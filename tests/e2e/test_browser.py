@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import tempfile
 import time
 from pathlib import Path
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 
 from tests.support.debian import require
@@ -51,7 +53,15 @@ class Window:
         return self.driver.execute_script(script, selector)
 
     def click(self, selector):
-        self.find(selector).click()
+        """Click, again if the page replaced the element between finding and clicking it."""
+
+        def clicked():
+            with contextlib.suppress(StaleElementReferenceException):
+                self.find(selector).click()
+                return True
+            return False
+
+        until(clicked)
 
     def look(self, *, size=DESKTOP, light=False, script=True):
         """Set the size of the window, the colours wished for, and whether scripts run."""
