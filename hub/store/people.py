@@ -7,6 +7,7 @@ import re
 import secrets
 import sqlite3
 from dataclasses import dataclass
+from functools import cached_property
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -58,7 +59,11 @@ class People:
     def __init__(self, database: Database) -> None:
         self._db = database
         self._hasher = PasswordHasher()
-        self._nobody = self._hasher.hash(secrets.token_hex(16))
+
+    @cached_property
+    def _nobody(self) -> str:
+        """What a password is compared with where there is none; made when first needed, since it is slow to make."""
+        return self._hasher.hash(secrets.token_hex(16))
 
     def add(self, name: str, password: str | None, *, role: str, now: float) -> Person:
         """Add a person; without a password only a sign-in link opens the account. Raises PersonError."""
@@ -111,13 +116,14 @@ class People:
 
     def check_password(self, name: str, password: str) -> Person | None:
         """The person if the password is right. Takes as long for a name that does not exist."""
+        nobody = self._nobody  # asked for whoever comes, so that the first one after a start tells nothing either
         row = self._db.row("SELECT password_hash FROM people WHERE name = ? AND disabled = 0", name)
-        stored = row["password_hash"] if row and row["password_hash"] else self._nobody
+        stored = row["password_hash"] if row and row["password_hash"] else nobody
         try:
             self._hasher.verify(stored, password)
         except (VerificationError, InvalidHashError, UnicodeEncodeError):
             return None
-        return self.get(name) if stored is not self._nobody else None
+        return self.get(name) if stored is not nobody else None
 
     def open_session(self, person: Person, now: float) -> str:
         """A new session's token."""

@@ -7,6 +7,7 @@ import pytest
 
 from hub.store.people import LINK_S, MIN_PASSWORD, SESSION_S, People, Person, PersonError, digest
 from hub.store.printers import Printers
+from tests.support import databases
 
 PASSWORD = "correct horse"
 
@@ -74,6 +75,39 @@ def test_an_account_without_a_password_has_none_that_fits(everyone):
     assert everyone.has_password("ann")
     for password in ("", PASSWORD, "None"):
         assert everyone.check_password("bob", password) is None
+
+
+class CountingHasher:
+    """Tells how often the slow functions were called."""
+
+    def __init__(self):
+        self.inner, self.calls = databases.CheapHasher(), []
+
+    def hash(self, password):
+        self.calls.append("hash")
+        return self.inner.hash(password)
+
+    def verify(self, stored, password):
+        self.calls.append("verify")
+        return self.inner.verify(stored, password)
+
+
+def test_nothing_slow_happens_before_a_password_is_checked(database, everyone, monkeypatch):
+    monkeypatch.setattr("hub.store.people.PasswordHasher", CountingHasher)
+    fresh = People(database)
+    assert fresh.get("ann")
+    assert fresh._hasher.calls == []
+
+
+@pytest.mark.parametrize("name", ["ann", "bob", "nobody", "\0"])
+def test_a_check_costs_the_same_for_every_name(name, database, everyone, monkeypatch):
+    """The first one after a start too: how long it takes tells nobody which names exist."""
+    monkeypatch.setattr("hub.store.people.PasswordHasher", CountingHasher)
+    fresh = People(database)
+    for expected in (["hash", "verify"], ["verify"]):
+        fresh.check_password(name, "wrong")
+        assert fresh._hasher.calls == expected
+        fresh._hasher.calls.clear()
 
 
 def test_a_disabled_person_is_nobody(database, everyone):
