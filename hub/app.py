@@ -7,6 +7,7 @@ import threading
 import time
 from pathlib import Path
 
+from agent.clock import next_boot
 from agent.session import Message, Session
 from hub import access, announcer, certificates
 from hub.access import Kind, Principal
@@ -251,6 +252,7 @@ class Hub:
         self.ingest.start()
         self.print_keeper.start(row.id for row in self.printers.all())
         self.desk.start()
+        self.pace.begin(next_boot(self.settings.hub.data / "run", time.time()))
         count = self.settings.detection.workers or workers()
         region_at = self.detector.model.warn
         self.workers = Workers(self.slots, self.detector, self.judge, self.live, count, region_at)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from agent.protocol import Want, pack_want
 from agent.session import Message
 
 HEARTBEAT_S = 25.0
+_WISHES_A_RUN = 2**20
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,13 @@ class Pace:
         self._sequence = 0
         self._lock = threading.Lock()
 
+    def begin(self, run: int) -> None:
+        """Number the wishes of this run of the hub after those of earlier ones; `run` is higher than theirs.
+
+        An agent takes no wish with a lower number than it has had, and the hub's clock may have been set back.
+        """
+        self._sequence = run * _WISHES_A_RUN
+
     def looked_at(self, printer: str, now: float) -> None:
         """Somebody watches the live picture at this moment (monotonic seconds)."""
         self._viewed[printer] = now
@@ -65,7 +72,7 @@ class Pace:
             if key is None or (interval == before and now - told < HEARTBEAT_S):
                 return
             self._wanted[printer] = (interval, now)
-            self._sequence = max(self._sequence + 1, int(time.time() * 1000))
+            self._sequence += 1
             viewed = now - self._viewed.get(printer, float("-inf")) < 15.0
             want = Want(seq=self._sequence, interval_ms=int(interval * 1000), watched=viewed)
         self._publish(Message(topics.want(printer), pack_want(key, printer, want), retain=True))
