@@ -105,4 +105,4 @@ def _agent(config: PrinterConfig) -> PrinterAgent:
     credential = enrolment.load(config.credential)
     cameras = {each.name: make_camera(each) for each in config.camera}
     boot = next_boot(config.credential.with_suffix(".boot"), time.time())
-    return PrinterAgent(credential, make_printer(config), cameras, boot)
+    return PrinterAgent(credential, make_printer(config), cameras, boot, config.fallback)

@@ -10,6 +10,7 @@ from typing import Any
 from agent import topics
 from agent.camera.base import KINDS as CAMERA_KINDS
 from agent.camera.base import Camera, camera_module
+from agent.fallback import Settings as FallbackSettings
 from agent.printers.base import KINDS as PRINTER_KINDS
 from agent.printers.base import Printer, printer_module
 from agent.settings import SettingsError, build, read_toml
@@ -51,6 +52,7 @@ class PrinterConfig:
     kind: str
     options: dict[str, Any] = field(default_factory=dict)
     camera: tuple[CameraConfig, ...] = ()
+    fallback: FallbackSettings = field(default_factory=FallbackSettings)
 
     def __post_init__(self) -> None:
         _known(self.kind, PRINTER_KINDS)

@@ -12,7 +12,7 @@ from agent.afterwards import Afterwards
 from agent.clock import AgentClock
 from agent.guards import CommandGuard
 from agent.printers.base import Printer, PrinterError, Snapshot
-from agent.protocol import Command, read_command
+from agent.protocol import FALLBACK_PAUSE, Command, read_command
 from agent.seal import ProtocolError
 
 CONFIRM_S = 90.0
@@ -41,7 +41,7 @@ class Executor:
         self._key, self._id = key, printer_id
         self._printer, self._guard, self._clock, self._report = printer, guard, clock, report
         self._afterwards = Afterwards(printer, clock.now)
-        self._waiting: queue.Queue[tuple[bytes, bool] | None] = queue.Queue(maxsize=_REFUSALS_KEPT)
+        self._waiting: queue.Queue[Callable[[], None] | None] = queue.Queue(maxsize=_REFUSALS_KEPT)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"commands-{printer_id[:6]}", daemon=True)
 
@@ -58,20 +58,28 @@ class Executor:
 
     def receive(self, payload: bytes, *, retained: bool) -> None:
         """Take a message from the command topic. Called on the MQTT thread; a flood beyond the queue is dropped."""
+        self._put(lambda: self._handle(payload, retained))
+
+    def pause(self, job: str, reason: str) -> None:
+        """Pause by the agent's own decision; reported as `protocol.FALLBACK_PAUSE`."""
+        command = Command(FALLBACK_PAUSE, 0, 0, job, "pause", 0, reason, "fallback")
+        self._put(lambda: self._carry_out(command, self._snapshot()))
+
+    def _put(self, work: Callable[[], None]) -> None:
         try:
-            self._waiting.put_nowait((payload, retained))
+            self._waiting.put_nowait(work)
         except queue.Full:
-            log.warning("dropped a command message: too many at once")
+            log.warning("dropped a command: too many at once")
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                message = self._waiting.get(timeout=LATER_S)
+                work = self._waiting.get(timeout=LATER_S)
             except queue.Empty:
-                message = None
+                work = None
             try:
-                if message is not None:
-                    self._handle(*message)
+                if work is not None:
+                    work()
                 for command, worked, reason, phase in self._afterwards.carry_out():
                     log.log(logging.INFO if worked else logging.WARNING, "command %s: %s", command, reason)
                     self._report(command, "confirmed" if worked else "failed", reason, phase)
@@ -131,7 +139,11 @@ class Executor:
     def _confirmed(self, command: Command) -> Snapshot | None:
         """The first snapshot that shows the command's effect, or None in time."""
         deadline = self._clock.now() + CONFIRM_S * 1000
-        while self._clock.now() < deadline and not self._stopping.is_set():
+        late = False
+        while not (late or self._stopping.is_set()):
+            late = (
+                self._clock.now() >= deadline
+            )  # before the look: a machine that slept meanwhile looks once more
             now = self._snapshot()
             if _shows(command, now):
                 return now

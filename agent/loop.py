@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -15,9 +16,12 @@ from agent.clock import AgentClock
 from agent.endpoint import Endpoint
 from agent.enrolment import Credential
 from agent.execute import Executor
+from agent.fallback import Fallback
+from agent.fallback import Settings as FallbackSettings
 from agent.guards import CommandGuard
 from agent.printers.base import Printer, PrinterError, Snapshot
 from agent.protocol import (
+    FALLBACKS,
     Ack,
     CameraStatus,
     Frame,
@@ -32,11 +36,14 @@ from agent.protocol import (
 )
 from agent.seal import ProtocolError
 from agent.session import Message, Session
+from agent.silence import Silence
 
 STATE_S = 2.0
 REPEAT_STATE_S = 15.0
 HUB_GONE_S = 90.0
 QUIET_MS = 10_000
+#: So many acknowledgements are kept for a hub that is gone; the oldest go first.
+ACKS_KEPT = 100
 
 log = logging.getLogger(__name__)
 
@@ -45,23 +52,29 @@ class PrinterAgent:
     """Everything between one printer with its cameras and the hub."""
 
     def __init__(
-        self, credential: Credential, printer: Printer, cameras: Mapping[str, Camera], boot: int
+        self,
+        credential: Credential,
+        printer: Printer,
+        cameras: Mapping[str, Camera],
+        boot: int,
+        fallback: FallbackSettings | None = None,
     ) -> None:
         self._id, self._key = credential.printer, bytes.fromhex(credential.key)
         self._printer, self._cameras, self._boot = printer, dict(cameras), boot
         self._clock = AgentClock()
         self._sequence = 0
-        self._lock = threading.Lock()
+        self._lock, self._ack_lock = threading.Lock(), threading.Lock()
         self._stopping = threading.Event()
         self._state_due = threading.Event()
         self._want = Want(seq=-1, interval_ms=QUIET_MS)
         self._want_changed = {name: threading.Event() for name in self._cameras}
-        self._hub_heard: float | None = None
-        self._hub_gone = False
+        self._silence, self._hub_gone = Silence(), False
+        self._acks: deque[Ack] = deque(maxlen=ACKS_KEPT)
         self._down_told = ""
         self._faults = dict.fromkeys(self._cameras, "")
         self._snapshot = Snapshot(phase="unknown")
         self._executor = Executor(self._key, self._id, printer, CommandGuard(boot), self._clock, self._report)
+        self._fallback = Fallback(fallback or FallbackSettings(), self._executor.pause, self._report)
         self._session = Session(
             Endpoint(credential.host, credential.port, credential.ca),
             username=self._id,
@@ -119,7 +132,7 @@ class PrinterAgent:
         if want.seq <= self._want.seq:
             return
         if not retained:
-            self._hub_heard = time.monotonic()
+            self._silence.heard()
         self._want = want
         for changed in self._want_changed.values():
             changed.set()
@@ -152,16 +165,17 @@ class PrinterAgent:
 
     def _tell_state(self, sent: State | None, sent_at: float) -> tuple[State | None, float]:
         """Send the state if it changed, was asked for or is old; returns what was sent last, and when."""
+        due = self._state_due.is_set() or time.monotonic() - sent_at > REPEAT_STATE_S
+        self._state_due.clear()  # what cannot be told now, a new connection asks for again
         self._snapshot = self._ask()
         state = self._state()
         told = replace(state, seq=0, clock=0, time=0, progress=None, remaining_s=None, temperatures={})
-        due = self._state_due.is_set() or time.monotonic() - sent_at > REPEAT_STATE_S
         if not self._session.connected or not (due or told != sent or state.phase == "printing"):
             return sent, sent_at
-        self._state_due.clear()
         payload = pack_state(self._key, self._id, state)
-        self._session.publish(Message(topics.state(self._id), payload, retain=True))
-        return told, time.monotonic()
+        if self._session.publish_newest(Message(topics.state(self._id), payload, retain=True)):
+            return told, time.monotonic()
+        return None, sent_at
 
     def _ask(self) -> Snapshot:
         try:
@@ -181,18 +195,19 @@ class PrinterAgent:
         )
 
     def _notice_hub(self) -> None:
-        """Tell, once each time, that the hub fell silent or came back."""
-        if self._hub_heard is None:
-            return
-        gone = time.monotonic() - self._hub_heard > HUB_GONE_S
-        if gone == self._hub_gone:
-            return
-        self._hub_gone = gone
-        log.warning("the hub is silent: nobody watches this print" if gone else "the hub is back")
+        """Tell, once each time, that the hub fell silent or came back; do without it what the owner chose."""
+        silent_s = self._silence.look()
+        gone = silent_s > HUB_GONE_S
+        if gone != self._hub_gone:
+            self._hub_gone = gone
+            log.warning("the hub is silent: nobody watches this print" if gone else "the hub is back")
+            self._show("Printwarden: NOT WATCHED, hub is gone" if gone else "Printwarden: watched again")
+        self._send_acks()
+        self._fallback.look(self._snapshot, silent_s)
+
+    def _show(self, line: str) -> None:
         try:
-            self._printer.show(
-                "Printwarden: NOT WATCHED, hub is gone" if gone else "Printwarden: watched again"
-            )
+            self._printer.show(line)
         except PrinterError as error:
             log.warning("the printer's display: %s", error)
 
@@ -211,9 +226,13 @@ class PrinterAgent:
                 log.warning("camera %s: %s", name, fault or "works again")
                 self._faults[name] = fault
                 self._state_due.set()
-            pause = self._want.interval_ms / 1000 - (time.monotonic() - began)
+            pause = self._interval_s() - (time.monotonic() - began)
             if pause > 0 and changed.wait(pause):
                 changed.clear()
+
+    def _interval_s(self) -> float:
+        """From one picture to the next; without a hub they serve to notice a camera's fault only."""
+        return (QUIET_MS if self._hub_gone else self._want.interval_ms) / 1000
 
     def _send_frame(self, name: str, watch: Watch) -> str:
         """Send one frame; returns the camera's fault, which is empty when all is well."""
@@ -229,7 +248,8 @@ class PrinterAgent:
                 job=self._snapshot.job,
                 jpeg=jpeg,
             )
-            self._session.publish_frame(topics.frame(self._id, name), pack_frame(self._key, self._id, frame))
+            payload = pack_frame(self._key, self._id, frame)
+            self._session.publish_newest(Message(topics.frame(self._id, name), payload, qos=0))
         except CameraError as error:
             log.debug("camera %s: %s", name, error)
             return error.fault
@@ -241,18 +261,29 @@ class PrinterAgent:
     # What goes up
 
     def _report(self, command: str, stage: str, reason: str, phase: str) -> None:
-        ack = Ack(
-            boot=self._boot,
-            seq=self._next(),
-            clock=self._clock.now(),
-            time=_unix_ms(),
-            command=command,
-            stage=stage,
-            phase=phase,
-            reason=reason[:200],
-        )
-        self._session.publish(Message(topics.ack(self._id), pack_ack(self._key, self._id, ack)))
+        if command in FALLBACKS and stage == "accepted":
+            return  # nobody waits for it; how it ended is what counts
+        with self._ack_lock:  # numbered in the order in which they are sent
+            ack = Ack(
+                boot=self._boot,
+                seq=self._next(),
+                clock=self._clock.now(),
+                time=_unix_ms(),
+                command=command,
+                stage=stage,
+                phase=phase,
+                reason=reason[:200],
+            )
+            self._acks.append(ack)
+        self._send_acks()
         self._state_due.set()
+
+    def _send_acks(self) -> None:
+        """Send what waits, unless the hub is known to be gone: a broker without it would take and lose them."""
+        with self._ack_lock:
+            while self._acks and self._session.connected and not self._hub_gone:
+                payload = pack_ack(self._key, self._id, self._acks.popleft())
+                self._session.publish(Message(topics.ack(self._id), payload))
 
     def _status(self, number: int, *, online: bool) -> Message:
         status = Status(boot=self._boot, session=number, online=online)

@@ -20,6 +20,8 @@ ACTIONS = ("pause", "resume", "cancel")
 PHASES = ("idle", "printing", "paused", "finished", "cancelled", "error", "unreachable", "unknown")
 NOT_PRINTING = ("idle", "finished", "cancelled", "error")
 STAGES = ("accepted", "refused", "confirmed", "failed")
+#: In place of a command's id: what an agent did by itself while its hub was gone, told once it is back.
+FALLBACK_PAUSE, FALLBACK_RUN = FALLBACKS = ("fallback-pause", "fallback-run")
 CAMERA_FAULTS = ("offline", "no_signal", "frozen", "dark", "covered")
 #: After-pause options: name to (least, greatest) value. Heater delays are in seconds, lengths in millimetres.
 AFTER_PAUSE = {

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import random
+import socket
+import ssl
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -63,7 +66,7 @@ class Session:
         self._filters = tuple(filters)
         self._on_message, self._on_up, self._on_down, self._will = on_message, on_up, on_down, will
         self._number = self._attempts = 0
-        self._frames: dict[str, mqtt.MQTTMessageInfo] = {}
+        self._newest: dict[str, mqtt.MQTTMessageInfo] = {}
         self._client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
@@ -75,7 +78,8 @@ class Session:
         self._client.on_pre_connect = self._before_connect
         self._client.on_connect = self._connected
         self._client.on_disconnect = self._disconnected
-        self._client.on_connect_fail = lambda _client, _data: self._on_down("no connection")
+        # paho calls this where it has caught the error and does not hand it over
+        self._client.on_connect_fail = lambda _client, _data: self._on_down(_words(sys.exc_info()[1]))
         self._client.on_message = self._received
 
     @property
@@ -110,12 +114,14 @@ class Session:
         except (RuntimeError, ValueError):  # not connected, or too much waits already
             return False
 
-    def publish_frame(self, topic: str, payload: bytes) -> bool:
-        """Send a frame unless the last one on this topic is still on its way: newest wins, nothing queues up."""
-        last = self._frames.get(topic)
+    def publish_newest(self, message: Message) -> bool:
+        """Send unless the last one on this topic is still on its way, so that nothing queues up; whether it was sent."""
+        last = self._newest.get(message.topic)
         if not self.connected or (last is not None and not _gone(last)):
             return False
-        self._frames[topic] = self._client.publish(topic, payload, qos=0)
+        self._newest[message.topic] = self._client.publish(
+            message.topic, message.payload, message.qos, message.retain
+        )
         return True
 
     def _before_connect(self, client: mqtt.Client, _data: Any) -> None:
@@ -135,7 +141,7 @@ class Session:
             return
         self._number += 1
         self._pace(0)
-        self._frames.clear()
+        self._newest.clear()
         for each in self._filters:
             client.subscribe(each, qos=1)
         self._on_up(self._number)
@@ -150,6 +156,19 @@ class Session:
             self._on_message(message.topic, bytes(message.payload), message.retain)
         except Exception:  # supervisor: one message must not end the thread that all later ones come by
             log.exception("a message on %s could not be dealt with", message.topic)
+
+
+def _words(error: BaseException | None) -> str:
+    """Why there is no connection, for a person."""
+    if isinstance(error, ConnectionRefusedError):
+        return "nothing listens there: is the hub running, and is the port right?"
+    if isinstance(error, TimeoutError):
+        return "no answer in time: is the machine on, and does a firewall let this through?"
+    if isinstance(error, socket.gaierror):
+        return "this name is not known here: is it right?"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"this is not the hub that enrolled this printer, or a clock is wrong ({error.verify_message})"
+    return f"no connection: {error}" if error else "no connection"
 
 
 def _gone(info: mqtt.MQTTMessageInfo) -> bool:

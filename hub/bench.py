@@ -194,7 +194,8 @@ def _generate(task: dict[str, Any]) -> None:
         printer = task["agents"][place]["printer"]
         now = int(time.time() * 1000)
         frame = Frame("main", boot, sent + 1, int(elapsed * 1000), now, "bench", images[sent % len(images)])
-        sessions[place].publish_frame(topics.frame(printer, "main"), pack_frame(keys[place], printer, frame))
+        payload = pack_frame(keys[place], printer, frame)
+        sessions[place].publish_newest(Message(topics.frame(printer, "main"), payload, qos=0))
         sent += 1
 
 

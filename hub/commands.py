@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from agent import topics
-from agent.protocol import Ack, Command, State, pack_command
+from agent.protocol import FALLBACK_PAUSE, FALLBACKS, Ack, Command, State, pack_command
 from agent.session import Message
 from hub.live import Live
 from hub.policy import PrinterSettings
@@ -20,6 +20,8 @@ TTL_S = 20.0
 ANSWER_S = 20.0
 CONFIRM_S = 120.0
 LATE = 20
+#: Who asked for what an agent did while this hub was gone.
+FALLBACK = "its agent's fallback"
 _ORDER = ("requested", "sent", "accepted", "confirmed", "failed", "refused")
 _ENDS = ("confirmed", "failed", "refused")
 
@@ -67,11 +69,10 @@ class CommandDesk:
         if key is None:
             raise ValueError("this printer is not enrolled")
         with self._lock:
-            self._sequence = max(self._sequence + 1, int(time.time() * 1000))
             row = CommandRow(
                 id=secrets.token_hex(8),
                 printer=printer,
-                seq=self._sequence,
+                seq=self._next(),
                 t=time.time(),
                 action=action,
                 job=state.job,
@@ -91,6 +92,9 @@ class CommandDesk:
         """Take a verified acknowledgement into account."""
         if not ack.command:
             self._strange(printer, ack.reason)
+            return
+        if ack.command in FALLBACKS:
+            self._alone(printer, ack)
             return
         with self._lock:
             row = self._open.get(ack.command)
@@ -112,6 +116,10 @@ class CommandDesk:
                 self._move(row, "failed", f"the agent did not answer within {ANSWER_S:.0f} s")
             elif row.stage == "accepted" and now - row.updated > CONFIRM_S:
                 self._move(row, "failed", f"the printer did not confirm within {CONFIRM_S:.0f} s")
+
+    def _next(self) -> int:
+        self._sequence = max(self._sequence + 1, int(time.time() * 1000))
+        return self._sequence
 
     def _ready(self, printer: str) -> State:
         live = self._live.printer(printer)
@@ -136,6 +144,36 @@ class CommandDesk:
         )
         self._publish(Message(topics.command(row.printer), pack_command(key, row.printer, command)))
         self._move(row, "sent", "")
+
+    def _alone(self, printer: str, ack: Ack) -> None:
+        """Settle what an agent did by itself while this hub was gone; told late, it is dated back."""
+        pause, now = ack.command == FALLBACK_PAUSE, time.time()
+        with self._lock:
+            number = self._next()
+        row = CommandRow(
+            id=secrets.token_hex(8),
+            printer=printer,
+            seq=number,
+            t=now - self._age_s(printer, ack),
+            action="pause" if pause else "run",
+            job="",
+            initiator=FALLBACK,
+            reason="the hub was silent",
+            stage=ack.stage,
+            outcome=ack.reason,
+            dry=False,
+            updated=now,
+        )
+        if pause:
+            self._history.add_command(row)
+        self._ended(row)
+
+    def _age_s(self, printer: str, ack: Ack) -> float:
+        """How long ago an acknowledgement was written, by its agent's own clock."""
+        live = self._live.printer(printer)
+        if live.state is None or live.state.boot != ack.boot:
+            return 0.0
+        return max(0.0, (live.state.clock - ack.clock) / 1000 + time.monotonic() - live.state_received)
 
     def _add(self, printer: str, ack: Ack) -> None:
         """What an agent tells of a confirmed command later (a heater whose delay is over) belongs to its outcome."""

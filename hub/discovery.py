@@ -29,6 +29,7 @@ EVENTS = (
     "cancelled",
     "pause_failed",
     "pause_refused",
+    "fallback",
     "watched",
     "standing_down",
     "not_watched",

@@ -11,7 +11,7 @@ from typing import Any
 from agent import topics
 from agent.guards import REFUSALS
 from agent.session import Message
-from hub.commands import CommandDesk
+from hub.commands import FALLBACK, CommandDesk
 from hub.judge import Judge, Judgement
 from hub.live import Live
 from hub.pace import Pace
@@ -67,13 +67,17 @@ class Outcomes:
 
     def command_ended(self, row: CommandRow) -> None:
         """Record the end of a command; a failed one of our own may be tried again."""
+        if row.action == "run":
+            self._fallback_ran(row)
+            return
         past = {"pause": "paused", "resume": "resumed", "cancel": "cancelled"}[row.action]
         if row.stage != "confirmed":
             kind, level, text = f"{row.action}_{row.stage}", "alarm", f"could not {row.action}"
         elif row.dry:
             kind, level, text = "dry_run", "info", f"would have {past}"
         else:
-            kind, level, text = past, "info", f"{past}, confirmed by the printer"
+            level = "warning" if row.initiator == FALLBACK else "info"  # no alarm came before that one
+            kind, text = past, f"{past}, confirmed by the printer"
         details = [row.outcome, f"asked by {row.initiator}: {row.reason}"]
         self.event(
             row.printer, kind, level, f"{text} ({'; '.join(filter(None, details))})", {"command": row.id}
@@ -144,6 +148,12 @@ class Outcomes:
                 "reason": live.watch_reason,
             }
         self._publish(Message(topics.out(printer, "verdict"), json.dumps(body).encode(), retain=True))
+
+    def _fallback_ran(self, row: CommandRow) -> None:
+        """Record that an agent took its owner's own step while this hub was gone."""
+        done = row.stage == "confirmed"
+        text = "its agent took the step chosen for a silent hub" + ("" if done else ", which failed")
+        self.event(row.printer, "fallback", "warning" if done else "alarm", f"{text} ({row.outcome})")
 
     def _carry_out(self, judgement: Judgement) -> None:
         scored, decision = judgement.scored, judgement.decision

@@ -11,7 +11,7 @@ from agent import execute
 from agent.execute import Executor
 from agent.guards import CommandGuard
 from agent.printers.base import PrinterError, Snapshot
-from agent.protocol import pack_command
+from agent.protocol import FALLBACK_PAUSE, pack_command
 from tests.support.messages import BOOT, JOB, KEY, OTHER_KEY, PRINTER, command
 from tests.support.waiting import until
 
@@ -23,10 +23,12 @@ class FakeClock:
 
     def __init__(self):
         self.ms = 0
+        self.sleep_at_next_look = 0
 
     def now(self):
         self.ms += 1000
-        return self.ms
+        told, self.ms, self.sleep_at_next_look = self.ms, self.ms + self.sleep_at_next_look, 0
+        return told
 
 
 class FakePrinter:
@@ -217,6 +219,30 @@ def test_what_follows_later_is_reported_when_it_is_done(monkeypatch, fails):
     assert stage == ("failed" if fails else "confirmed")
     assert "bed_off_s" in reason
     assert fails in reason
+
+
+def test_a_pause_of_the_agents_own_is_confirmed_like_any_other(scene):
+    scene.executor.pause(JOB, "the hub had been silent")
+    assert scene.reports.get(timeout=30) == (
+        FALLBACK_PAUSE,
+        "accepted",
+        "the hub had been silent",
+        "printing",
+    )
+    assert scene.reports.get(timeout=30) == (FALLBACK_PAUSE, "confirmed", "", "paused")
+    assert scene.printer.orders == [("pause", JOB)]
+
+
+def test_a_machine_that_slept_through_the_time_to_confirm_looks_once_more(scene):
+    real = scene.printer.pause
+
+    def pause_and_sleep(job, reason):
+        real(job, reason)
+        scene.clock.sleep_at_next_look = execute.CONFIRM_S * 2000
+
+    scene.printer.pause = pause_and_sleep
+    scene.send(command(1, expires=10**9))
+    assert scene.stages(2) == ["accepted", "confirmed"]
 
 
 def test_after_pause_options_belong_to_a_pause_alone(scene):

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from agent.endpoint import Endpoint
-from agent.session import MAX_BACKOFF_S, Session, backoff
+from agent.session import MAX_BACKOFF_S, Message, Session, backoff
 
 
 def session(on_message):
@@ -37,7 +37,7 @@ def test_a_message_that_cannot_be_dealt_with_ends_nothing(caplog, error):
 
 
 def test_before_there_is_a_connection_no_frame_is_sent_or_kept():
-    assert not session(print).publish_frame("a/b", b"frame")
+    assert not session(print).publish_newest(Message("a/b", b"frame"))
 
 
 def test_stopping_what_was_never_started_is_no_error():

@@ -136,6 +136,7 @@ def test_after_pause_options():
 
 def test_stages():
     assert set(words(table(section("Ack"), "stage"))) == set(protocol.STAGES)
+    assert all(f"`{each}`" in section("Ack") for each in protocol.FALLBACKS)
 
 
 # Reasons

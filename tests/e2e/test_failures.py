@@ -17,6 +17,7 @@ from agent import enrolment, topics
 from agent.protocol import Frame, Status, pack_frame, pack_status
 from agent.seal import derive, seal_json
 from hub import certificates, cli
+from hub.commands import FALLBACK
 from hub.enrolment import Enrolments
 from hub.store.audit import Audit
 from hub.store.database import Database
@@ -40,6 +41,15 @@ class Viewer:
     def stop(self): ...
 
 sys.exit(cli.main(sys.argv[1:], Viewer))
+"""
+
+#: An agent that takes 4 s of silence for an outage.
+HASTY_AGENT = """
+import sys
+from agent import cli, fallback, loop
+
+loop.HUB_GONE_S, fallback.LEAST_S, loop.STATE_S = 4.0, 1.0, 0.5
+sys.exit(cli.main())
 """
 
 
@@ -99,6 +109,48 @@ def test_a_killed_hub_loses_nothing_settled_and_its_agent_comes_back_by_itself(t
         assert back[0].text == "watch stands down: the print is paused"
         assert processes[1].poll() is None, "the agent went on all the time"
         assert settled <= _settled(database, printer)
+    finally:
+        for each in processes:
+            each.kill()
+            each.wait()
+        database.stop()
+
+
+@pytest.mark.timeout(150)
+def test_a_print_without_its_hub_is_paused_as_its_owner_chose_and_the_hub_is_told_once_it_is_back(tmp_path):
+    """Hub and broker killed in the middle of a print; minutes are seconds here."""
+    data, home = tmp_path / "data", tmp_path / "home"
+    config = _write_hub_settings(tmp_path)
+    data.mkdir()
+    home.mkdir()
+    printer, line = _prepare(data, int(_value(config, "enrolment_port")))
+    write_agent_settings(home, clip(home / "clip.mjpeg", fine(100)), loop=True)
+    with (home / "agent.toml").open("a", encoding="utf-8") as settings:
+        settings.write('\n[printer.fallback]\naction = "pause"\nafter_s = 6.0\n')
+    hasty_hub = "from hub import pace; pace.HEARTBEAT_S = 0.5\n" + HUB_PROGRAM
+    database = Database(data / "hub.db")
+    database.start()
+    history = History(database, data / "evidence")
+    processes = [_start_hub(config, tmp_path, hasty_hub)]
+    try:
+        credential = until(lambda: _redeemed(line), PATIENCE, every_s=0.2)
+        enrolment.save(credential, home / "printer.credential.json")
+        processes.append(start_agent(home, (sys.executable, "-c", HASTY_AGENT)))
+        until(lambda: any(each.kind == "watched" for each in history.events(printer)), PATIENCE)
+
+        processes[0].kill()
+        processes[0].wait()
+        until(lambda: "of this print: pause" in (home / "agent.log").read_text(), PATIENCE)
+        assert history.commands(printer) == []
+
+        processes.append(_start_hub(config, tmp_path, hasty_hub))
+        (row,) = until(lambda: history.commands(printer), PATIENCE)
+        assert (row.action, row.stage, row.initiator) == ("pause", "confirmed", FALLBACK)
+        assert row.t < row.updated
+        told = until(lambda: [each for each in history.events(printer) if each.kind == "paused"], PATIENCE)
+        assert told[0].text == (
+            "paused, confirmed by the printer (asked by its agent's fallback: the hub was silent)"
+        )
     finally:
         for each in processes:
             each.kill()
@@ -342,10 +394,10 @@ def _prepare(data, port):
     return row.id, invitation.line
 
 
-def _start_hub(config, folder):
+def _start_hub(config, folder, program=HUB_PROGRAM):
     with (folder / "hub.log").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-c", HUB_PROGRAM, "-c", str(config), "run"],
+            [sys.executable, "-c", program, "-c", str(config), "run"],
             cwd=ROOT,
             env=dict(os.environ),
             stdout=log,

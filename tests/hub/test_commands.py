@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from agent import topics
-from agent.protocol import read_command
+from agent.protocol import FALLBACK_PAUSE, FALLBACK_RUN, read_command
 from hub import commands
-from hub.commands import ANSWER_S, CONFIRM_S, TTL_S, CommandDesk
+from hub.commands import ANSWER_S, CONFIRM_S, FALLBACK, TTL_S, CommandDesk
 from hub.policy import PrinterSettings
 from tests.support.messages import BOOT, JOB, KEY, OTHER, PRINTER, ack, state
 from tests.support.stores import Time
@@ -214,3 +214,25 @@ def test_a_restarted_hub_closes_what_it_left_open(scene):
     assert scene.stage(row) == "failed"
     assert scene.stage(done) == "confirmed"
     assert scene.history.open_commands() == []
+
+
+@pytest.mark.parametrize("stage", ["confirmed", "failed"])
+def test_a_pause_of_the_agents_own_is_settled_as_that_and_dated_back(scene, stage):
+    """Written at 60 s of the agent's clock and told when that clock shows ten minutes more."""
+    scene.live.printer(PRINTER).state = state(clock=660_000)
+    scene.desk.acknowledged(PRINTER, ack(FALLBACK_PAUSE, stage, reason="the lid"))
+    (row,) = scene.history.commands(PRINTER)
+    assert (row.action, row.stage, row.outcome) == ("pause", stage, "the lid")
+    assert (row.initiator, row.reason) == (FALLBACK, "the hub was silent")
+    assert scene.time.unix - row.t == pytest.approx(600)
+    assert scene.ended == [row]
+    assert scene.strange == []
+    assert scene.order().seq > row.seq
+
+
+def test_a_step_of_the_agents_own_is_told_and_is_no_command(scene):
+    scene.desk.acknowledged(PRINTER, ack(FALLBACK_RUN, "confirmed", reason="silent for 10 min"))
+    assert scene.history.commands(PRINTER) == []
+    assert [(each.action, each.stage, each.outcome) for each in scene.ended] == [
+        ("run", "confirmed", "silent for 10 min")
+    ]

@@ -8,6 +8,7 @@ import logging
 import pytest
 
 from hub import outcomes
+from hub.commands import FALLBACK
 from hub.judge import Judgement, Scored
 from hub.outcomes import HUB, RARE_S, Outcomes
 from hub.policy import Decision, PrinterSettings
@@ -111,6 +112,36 @@ def test_an_alert_is_loud_and_orders_nothing(scene):
     assert scene.outcomes.desk.orders == []
 
 
+@pytest.mark.parametrize(
+    ("changes", "kind", "level", "text"),
+    [
+        (
+            {"action": "pause", "stage": "confirmed"},
+            "paused",
+            "warning",
+            "paused, confirmed by the printer (asked by its agent's fallback: the hub was silent)",
+        ),
+        (
+            {"action": "run", "stage": "confirmed", "outcome": "silent for 10 min"},
+            "fallback",
+            "warning",
+            "its agent took the step chosen for a silent hub (silent for 10 min)",
+        ),
+        (
+            {"action": "run", "stage": "failed", "outcome": "no answer"},
+            "fallback",
+            "alarm",
+            "its agent took the step chosen for a silent hub, which failed (no answer)",
+        ),
+    ],
+)
+def test_what_an_agent_did_by_itself_is_an_event(scene, changes, kind, level, text):
+    scene.ended(initiator=FALLBACK, reason="the hub was silent", **changes)
+    (event,) = scene.events()
+    assert (event.kind, event.level, event.text) == (kind, level, text)
+    assert scene.outcomes.judge.failed == []
+
+
 @pytest.mark.parametrize("action", ["pause", "cancel"])
 @pytest.mark.parametrize("dry", [False, True])
 def test_an_order_is_given_with_its_reason(scene, action, dry):
@@ -147,7 +178,7 @@ def test_a_full_disk_is_an_alarm_and_the_print_is_paused_all_the_same(scene, mon
             "confirmed",
             {},
             "paused",
-            "info",
+            "warning",
             "paused, confirmed by the printer (asked by printwarden: tangle)",
         ),
         ("confirmed", {"action": "resume"}, "resumed", "info", "resumed, confirmed by the printer"),
