@@ -125,6 +125,10 @@ class Rig:
     ) -> subprocess.Popen[bytes]:
         """A real agent process that shows these pictures, one after the other."""
         write_agent_settings(printer.home, pictures.clip(printer.home / "clip.mjpeg", shown), loop=loop)
+        return self.run_agent(printer, program)
+
+    def run_agent(self, printer: Owned, program: Sequence[str] = AGENT) -> subprocess.Popen[bytes]:
+        """A real agent process that runs the settings in the printer's home folder."""
         process = start_agent(printer.home, program)
         self._agents.append(process)
         return process

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
-import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -14,50 +13,17 @@ from typing import Self
 from agent import enrolment
 from agent.enrolment import Credential, EnrolmentError
 from tests.counterparts.prusalink_rig import PASSWORD, USER, PrusaLink
+from tests.support.faulty import Faulty
 from tests.support.hub_process import HubProcess
 from tests.support.hubs import start_agent
 from tests.support.pictures import clip, fine
-from tests.support.processes import end, free_port
+from tests.support.processes import end
 from tests.support.relay import Relay
 from tests.support.soak_report import Use
 from tests.support.waiting import until
-from tests.support.web import Request, serve
+from tests.support.web import Request
 
 _FPS = 4
-
-
-class Faulty:
-    """An HTTP server on a port of its own that can go, come back and hang."""
-
-    def __init__(self, answer) -> None:
-        self.port = free_port()
-        self._answer = answer
-        self._running = contextlib.ExitStack()
-        self._going = threading.Event()
-        self._going.set()
-
-    def start(self) -> None:
-        self._running.enter_context(serve(self._patient, self.port))
-
-    def stop(self) -> None:
-        """Gone: connections are refused, open ones are cut."""
-        self.go_on()
-        self._running.close()
-
-    def hang(self) -> None:
-        """Connections are taken, and nothing comes."""
-        self._going.clear()
-
-    def go_on(self) -> None:
-        self._going.set()
-
-    def wait(self) -> None:
-        """Return when it does not hang."""
-        self._going.wait()
-
-    def _patient(self, request: Request) -> None:
-        self.wait()
-        self._answer(request)
 
 
 class World:
