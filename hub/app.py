@@ -25,7 +25,7 @@ from hub.ingest import Ingest
 from hub.intents import IntentDesk
 from hub.isolation import attack
 from hub.isolation_watch import IsolationWatch
-from hub.judge import Judge, Judgement
+from hub.judge import Judge, Judgement, local_minute
 from hub.live import Live
 from hub.outcomes import Outcomes
 from hub.pace import Pace
@@ -45,6 +45,7 @@ from hub.store.sharing import Sharing
 from hub.store.trials import TrialStore
 from hub.timer import Timer
 from hub.trials import TrialParts, Trials
+from hub.unwatched import Unwatched
 from hub.views import Parts, UserView
 from hub.vision import Detector, read_model, shipped_model, workers
 from hub.workers import Workers
@@ -180,9 +181,8 @@ class Hub:
             self.people, self.printers, self.history, enrolments, self.credentials, self.live
         )
         self.pace = Pace(self.settings.pace, self._key_of, self._publish)
-        self.outcomes = Outcomes(
-            self.history, self.live, self.pace, self.registrar.settings_of, self._publish
-        )
+        self.outcomes = Outcomes(self.history, self.live, self.pace, self.detector.facts(), self._publish)
+        self.unwatched = Unwatched(self.outcomes.unwatched)
         self.announcer = Announcer(
             self.printers,
             self.credentials,
@@ -191,10 +191,10 @@ class Hub:
             self._settle,
             self.settings.homeassistant.discovery,
         )
-        self.registrar.leaving = self.announcer.withdraw
+        self.registrar.leaving, self.registrar.dropped = self.announcer.withdraw, self._dropped
         self.outcomes.listeners.append(self.announcer.event)
         self.outcomes.pictures.append(self.announcer.detection)
-        self.judge = Judge(self.live, self.registrar.settings_of, self._judged)
+        self.judge = Judge(self.live, self.registrar.settings_of, self._judged, minute=local_minute)
         self.print_keeper = PrintKeeper(
             self.prints, self.live, self.judge, model_mark(self.detector.model.folder), self.outcomes.event
         )
@@ -312,6 +312,10 @@ class Hub:
 
     def _isolation_alarm(self, text: str) -> None:
         self.audit.add(time.time(), "hub", "isolation", detail=text)
+
+    def _dropped(self, printer: str) -> None:
+        self.outcomes.forget(printer)
+        self.unwatched.forget(printer)
 
     def _judged(self, judgement: Judgement) -> None:
         self.print_keeper.judged(judgement)

@@ -33,6 +33,7 @@ EVENTS = (
     "watched",
     "standing_down",
     "not_watched",
+    "unwatched",
     "intrusion",
     "refused",
     "cloned",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -47,13 +48,18 @@ class Scored:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What one more frame led to. `suspicion` is at least the certainty: how sure this frame alone would make it."""
+    """What one more frame led to. `suspicion` is at least the certainty: how sure this frame alone would make it.
+
+    `settings` are those that it was judged by, `quiet` whether that fell into the printer's quiet hours.
+    """
 
     scored: Scored
     certainty: float | None
     verdict: str
     decision: Decision
     suspicion: float | None = None
+    settings: PrinterSettings = field(default_factory=PrinterSettings)
+    quiet: bool = False
 
 
 @dataclass
@@ -126,7 +132,7 @@ class _Case:
 class Judge:
     """Keeps the evidence of every printer. Any thread may bring frames; each printer is judged by one at a time.
 
-    `decided` is told every judgement.
+    `decided` is told every judgement. `minute` tells the minute of the day for quiet hours, None where there are none.
     """
 
     def __init__(
@@ -135,8 +141,9 @@ class Judge:
         settings_of: Callable[[str], PrinterSettings],
         decided: Callable[[Judgement], None],
         scoring: ScoreSettings | None = None,
+        minute: Callable[[], int | None] = lambda: None,
     ) -> None:
-        self._live = live
+        self._live, self._minute = live, minute
         self._settings_of = settings_of
         self.decided = decided
         self._scoring = scoring or ScoreSettings()
@@ -151,13 +158,17 @@ class Judge:
         self.decided(judgement)
         return judgement
 
+    def settings(self, printer: str) -> PrinterSettings:
+        """The settings by which a printer is judged now."""
+        return self._case(printer).settings
+
     def settings_changed(self, printer: str) -> None:
-        """Read a printer's settings again; what was decided under the old ones may be decided anew."""
-        case = self._case(printer)
+        """Read a printer's settings again; what was decided under other ones may be decided anew."""
+        case, settings = self._case(printer), self._settings_of(printer)
         with case.lock:
-            case.settings = self._settings_of(printer)
-            case.ignored = {}
-            case.memory = policy.release(case.memory)
+            if settings != case.settings:
+                case.settings, case.ignored = settings, {}
+                case.memory = policy.release(case.memory)
 
     def dismiss(self, printer: str) -> None:
         """A person called what is seen now a false alarm."""
@@ -203,11 +214,14 @@ class Judge:
         certainty = score.combined(case.evidence, self._scoring, t, vote=case.settings.vote)
         if case.failed and policy.retry_due(case.memory, t):
             case.memory, case.failed = policy.release(case.memory), False
+        quiet = policy.quiet(case.settings, self._minute())
+        settings = policy.by_night(case.settings) if quiet else case.settings
         decision, case.memory = policy.decide(
-            case.settings, case.memory, phase=phase, job=job, certainty=certainty, t=t
+            settings, case.memory, phase=phase, job=job, certainty=certainty, t=t
         )
         suspicion = None if certainty is None else max(certainty, hint)
-        return Judgement(scored, certainty, policy.verdict(certainty, case.settings), decision, suspicion)
+        verdict = policy.verdict(certainty, settings)
+        return Judgement(scored, certainty, verdict, decision, suspicion, settings, quiet)
 
     def _follow_phase(self, case: _Case, phase: str, job: str) -> None:
         """A resumed print was looked at; a new job has a clean record."""
@@ -218,6 +232,7 @@ class Judge:
         case.phase = phase
 
 
-def surest(regions: Sequence[Region]) -> Region | None:
-    """The region with the highest score."""
-    return max(regions, key=lambda region: region.score, default=None)
+def local_minute() -> int:
+    """The minute of the day by the clock of this machine, in its own time zone."""
+    now = time.localtime()
+    return now.tm_hour * 60 + now.tm_min

@@ -6,16 +6,19 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from agent import topics
 from agent.guards import REFUSALS
 from agent.session import Message
+from hub import policy
 from hub.commands import FALLBACK, CommandDesk
 from hub.judge import Judge, Judgement
 from hub.live import Live
 from hub.pace import Pace
 from hub.policy import ALERT, PrinterSettings
+from hub.recent import Recent, Seen
 from hub.store.history import CommandRow, History, ScoreRow
 
 HUB = "printwarden"
@@ -29,7 +32,10 @@ Listener = Callable[[str, str, str, str], None]
 
 
 class Outcomes:
-    """Carries decisions out and keeps the record of them. `desk` and `judge` are set when the hub is wired."""
+    """Carries decisions out and keeps the record of them. `desk` and `judge` are set when the hub is wired.
+
+    `model` names the network in every decision's record.
+    """
 
     desk: CommandDesk
     judge: Judge
@@ -39,11 +45,12 @@ class Outcomes:
         history: History,
         live: Live,
         pace: Pace,
-        settings_of: Callable[[str], PrinterSettings],
+        model: Mapping[str, str],
         publish: Callable[[Message], None],
     ) -> None:
         self._history, self._live, self._pace = history, live, pace
-        self._settings_of, self._publish = settings_of, publish
+        self._model, self._publish = dict(model), publish
+        self._recent = Recent()
         self.listeners: list[Listener] = []
         self.pictures: list[Callable[[str, bytes], None]] = []
         self._told: dict[tuple[str, str], float] = {}
@@ -58,7 +65,10 @@ class Outcomes:
             live.certainty, live.verdict = certainty, judgement.verdict
             live.suspicion = certainty if judgement.suspicion is None else judgement.suspicion
             suspicion = live.suspicion
-        self._history.add_score(ScoreRow(printer, scored.frame.camera, time.time(), scored.score, certainty))
+        now = time.time()
+        self._history.add_score(ScoreRow(printer, scored.frame.camera, now, scored.score, certainty))
+        seen = Seen(now, scored.frame, scored.score, certainty)
+        self._recent.add(printer, seen, suspicious=self._pace.suspects(suspicion))
         self._pace.tell(printer, suspicion, time.monotonic())
         if changed:
             self.tell_verdict(printer)
@@ -128,14 +138,25 @@ class Outcomes:
         self.tell_verdict(printer)
 
     def event(
-        self, printer: str, kind: str, level: str, text: str, data: Mapping[str, Any] | None = None
+        self,
+        printer: str,
+        kind: str,
+        level: str,
+        text: str,
+        data: Mapping[str, Any] | None = None,
+        *,
+        quiet: bool = False,
     ) -> int:
-        """Settle an event and tell everybody who listens."""
+        """Settle an event and tell everybody who listens, unless it shall be quiet."""
         identity = self._history.add_event(printer, time.time(), kind, level, text, data)
         log.log(logging.WARNING if level == "alarm" else logging.INFO, "printer %s: %s", printer, text)
-        for listener in self.listeners:
+        for listener in () if quiet else self.listeners:
             listener(printer, kind, level, text)
         return identity
+
+    def forget(self, printer: str) -> None:
+        """Drop a removed printer."""
+        self._recent.forget(printer)
 
     def tell_verdict(self, printer: str) -> None:
         """Publish the verdict and the state of the watch for viewers and integrations."""
@@ -156,44 +177,67 @@ class Outcomes:
         self.event(row.printer, "fallback", "warning" if done else "alarm", f"{text} ({row.outcome})")
 
     def _carry_out(self, judgement: Judgement) -> None:
-        scored, decision = judgement.scored, judgement.decision
-        printer, settings = scored.printer, self._settings_of(scored.printer)
-        kind, acts = decision.kind, decision.kind not in ("warn", ALERT)
+        decision, printer = judgement.decision, judgement.scored.printer
+        kind, warns = decision.kind, decision.kind == "warn"
         words = {"warn": "suspicious", ALERT: "failing"}.get(kind, f"failing: {kind} ordered")
-        data = {
-            "certainty": round(decision.certainty, 4),
-            "camera": scored.frame.camera,
-            "frame": scored.frame.seq,
-            "score": scored.score,
-            "dry_run": settings.dry_run,
-        }
-        level = "warning" if kind == "warn" else "alarm"
         event = self.event(
-            printer, "suspected" if kind == "warn" else "failing", level, f"{words}: {decision.reason}", data
+            printer,
+            "suspected" if warns else "failing",
+            "warning" if warns else "alarm",
+            f"{words}: {decision.reason}",
+            self._record(judgement),
+            quiet=warns and judgement.quiet,
         )
         self._keep(judgement, event)
-        if acts:
-            self._order(printer, kind, decision.reason, dry=settings.dry_run)
+        if kind not in ("warn", ALERT):
+            self.order(printer, kind, decision.reason, dry=judgement.settings.dry_run)
 
-    def _order(self, printer: str, action: str, reason: str, *, dry: bool) -> None:
+    def unwatched(self, printer: str, action: str, reason: str, settings: PrinterSettings) -> None:
+        """Nobody could watch a print for longer than its owner allows."""
+        record = {"initiator": HUB, "reason": reason, "dry_run": settings.dry_run}
+        record |= {"settings": asdict(settings), "settings_version": policy.version(settings)}
+        self.event(printer, "unwatched", "alarm", f"{reason}: {action} ordered", record)
+        self.order(printer, action, reason, dry=settings.dry_run)
+
+    def order(self, printer: str, action: str, reason: str, *, dry: bool) -> None:
+        """Order something in the hub's own name; what cannot be sent is told."""
         try:
             self.desk.order(printer, action, initiator=HUB, reason=reason, dry=dry)
         except ValueError as error:
             self.event(printer, f"{action}_failed", "alarm", f"could not {action}: {error}")
             self.judge.action_failed(printer)
 
+    def _record(self, judgement: Judgement) -> dict[str, Any]:
+        """Everything by which a decision can be understood later, ready for JSON."""
+        scored, decision = judgement.scored, judgement.decision
+        return {
+            "initiator": HUB,
+            "reason": decision.reason,
+            "certainty": round(decision.certainty, 4),
+            "camera": scored.frame.camera,
+            "frame": scored.frame.seq,
+            "score": scored.score,
+            "region": asdict(scored.regions[0]) if scored.regions else None,
+            "curve": self._recent.curve(scored.printer, scored.frame.camera, time.time()),
+            "model": self._model,
+            "settings": asdict(judgement.settings),
+            "settings_version": policy.version(judgement.settings),
+            "dry_run": judgement.settings.dry_run,
+            "quiet_hours": judgement.quiet,
+        }
+
     def _keep(self, judgement: Judgement, event: int) -> None:
+        """Store the picture that decided and the last ones before it."""
         scored = judgement.scored
         for show in self.pictures:
             show(scored.printer, scored.frame.jpeg)
+        before = [each for each in self._recent.take(scored.printer) if each.frame is not scored.frame]
+        last = Seen(time.time(), scored.frame, scored.score, judgement.certainty)
         try:
-            self._history.add_evidence(
-                scored.printer,
-                scored.frame.camera,
-                time.time(),
-                scored.frame.jpeg,
-                event=event,
-                score=scored.score,
-            )
+            for each in [*before, last]:
+                frame = each.frame
+                self._history.add_evidence(
+                    scored.printer, frame.camera, each.t, frame.jpeg, event=event, score=each.score
+                )
         except OSError as error:
             self.event(scored.printer, "storage", "alarm", f"the evidence could not be stored: {error}")

@@ -55,9 +55,13 @@ class Pace:
         """Somebody watches the live picture at this moment (monotonic seconds)."""
         self._viewed[printer] = now
 
+    def suspects(self, certainty: float | None) -> bool:
+        """Whether a printer is worth a closer look."""
+        return certainty is not None and certainty >= self._settings.suspicion
+
     def interval(self, printer: str, certainty: float | None, now: float) -> float:
         """The interval that suits a printer now."""
-        if certainty is not None and certainty >= self._settings.suspicion:
+        if self.suspects(certainty):
             return self._settings.suspect_s
         if now - self._viewed.get(printer, float("-inf")) < 15.0:
             return min(self._settings.viewed_s, self._settings.quiet_s)

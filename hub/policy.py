@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from agent.protocol import AFTER_PAUSE, NOT_PRINTING
 
 ALERT, PAUSE, CANCEL = "alert", "pause", "cancel"
+ACTIONS = (ALERT, PAUSE, CANCEL)
+#: What happens in quiet hours and to a print that nobody can watch, unless the owner wants it otherwise.
+SAME, NOTHING_DONE = "same", "nothing"
 RETRY_S = 60.0
 MAX_ZONES, MAX_POINTS = 20, 50
 
 Zone = Sequence[Sequence[float]]
+#: What may be chosen, and the least and greatest times.
+CHOICES = {
+    "action": ACTIONS,
+    "vote": ("any", "all"),
+    "quiet_action": (SAME, *ACTIONS),
+    "when_unwatched": (NOTHING_DONE, PAUSE),
+}
+TIMES = {
+    "warn_hold_s": (0.0, 3600.0),
+    "act_hold_s": (0.0, 3600.0),
+    "grace_s": (0.0, 3600.0),
+    "unwatched_s": (60.0, 86_400.0),
+}
 #: Below the least threshold one frame could decide; a greater one than this the certainty never reaches.
 THRESHOLDS = (0.05, 0.9999)
+_TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 
 
 @dataclass(frozen=True)
@@ -21,7 +41,8 @@ class PrinterSettings:
     """What the owner of a printer chose. Certainties are 0 to 1, times in seconds.
 
     `zones` holds by camera the places that shall not count: polygons, or rectangles given by two corners, as points
-    (x, y) in shares of the picture.
+    (x, y) in shares of the picture. Quiet hours go from `quiet_from` to `quiet_to` (HH:MM, over midnight too) by the
+    clock of the hub's machine; both are empty when there are none.
 
     Raises ValueError naming the field when a value makes no sense.
     """
@@ -35,19 +56,29 @@ class PrinterSettings:
     grace_s: float = 0.0
     vote: str = "any"
     dry_run: bool = False
+    quiet_from: str = ""
+    quiet_to: str = ""
+    quiet_action: str = SAME
+    when_unwatched: str = NOTHING_DONE
+    unwatched_s: float = 600.0
     after: dict[str, float] = field(default_factory=dict)
     zones: dict[str, tuple[Zone, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("watch", "dry_run"):
             _demand(isinstance(getattr(self, name), bool), name, "must be true or false")
-        _demand(self.action in (ALERT, PAUSE, CANCEL), "action", "is none of alert, pause, cancel")
-        _demand(self.vote in ("any", "all"), "vote", "is neither any nor all")
+        for name, choices in CHOICES.items():
+            _demand(getattr(self, name) in choices, name, f"is none of {', '.join(choices)}")
         for name in ("warn_at", "act_at"):
             _check_number(name, getattr(self, name), *THRESHOLDS)
         _demand(self.warn_at <= self.act_at, "act_at", "must not be below warn_at")
-        for name in ("warn_hold_s", "act_hold_s", "grace_s"):
-            _check_number(name, getattr(self, name), 0.0, 3600.0)
+        for name, limits in TIMES.items():
+            _check_number(name, getattr(self, name), *limits)
+        for name in ("quiet_from", "quiet_to"):
+            _demand(
+                _minute(getattr(self, name)) is not None, name, "must be a time of day like 22:00, or empty"
+            )
+        _demand(bool(self.quiet_from) == bool(self.quiet_to), "quiet_to", "give both times, or none")
         _demand(isinstance(self.after, Mapping), "after", "must be a table")
         for name, value in self.after.items():
             _demand(name in AFTER_PAUSE, f"after.{name}", "is no after-pause option")
@@ -89,6 +120,25 @@ def verdict(certainty: float | None, settings: PrinterSettings) -> str:
     if certainty >= settings.act_at:
         return "failing"
     return "suspect" if certainty >= settings.warn_at else "ok"
+
+
+def quiet(settings: PrinterSettings, minute: int | None) -> bool:
+    """Whether a minute of the day (0 to 1439) lies in the quiet hours; None, an unknown time, never does."""
+    begin, end = _minute(settings.quiet_from), _minute(settings.quiet_to)
+    if minute is None or not settings.quiet_from or begin is None or end is None:
+        return False
+    return begin <= minute < end if begin <= end else minute >= begin or minute < end
+
+
+def by_night(settings: PrinterSettings) -> PrinterSettings:
+    """The settings that hold in quiet hours: the action may be another one."""
+    return settings if settings.quiet_action == SAME else replace(settings, action=settings.quiet_action)
+
+
+def unwatched_due(settings: PrinterSettings, since: float | None, t: float) -> bool:
+    """Whether a print that nobody could watch since then is to be paused by its owner's wish."""
+    wished = settings.watch and settings.when_unwatched == PAUSE
+    return wished and since is not None and t - since >= settings.unwatched_s
 
 
 def decide(
@@ -133,6 +183,19 @@ def settings_from(data: Mapping[str, object]) -> PrinterSettings:
     """Settings from what the database holds; unknown names of older versions are dropped, bad values raise ValueError."""
     known = PrinterSettings.__dataclass_fields__
     return PrinterSettings(**{name: value for name, value in data.items() if name in known})  # type: ignore[arg-type]
+
+
+def _minute(text: object) -> int | None:
+    """The minute of the day of HH:MM, 0 for an empty text, None for anything else."""
+    if text == "":
+        return 0
+    found = _TIME.fullmatch(text) if isinstance(text, str) else None
+    return int(found[1]) * 60 + int(found[2]) if found else None
+
+
+def version(settings: PrinterSettings) -> str:
+    """A short mark that equal settings share and different ones do not."""
+    return hashlib.sha256(json.dumps(asdict(settings), sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _check_number(name: str, value: object, least: float, greatest: float) -> None:

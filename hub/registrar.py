@@ -57,6 +57,7 @@ class PrinterRegistrar:
         self.pace: Pace
         self.changed: Callable[[], None] = lambda: None
         self.leaving: Callable[[str], None] = lambda _printer: None
+        self.dropped: Callable[[str], None] = lambda _printer: None
         self.broker: Callable[[], Address]
         self.door: Callable[[], EnrolmentAddress]
 
@@ -112,10 +113,12 @@ class PrinterRegistrar:
         }
 
     def reread(self) -> None:
-        """Another process (the command line) changed the database: notice new and removed printers."""
+        """Another process (the command line) changed the database: notice new, changed and removed printers."""
         known, stored = self.ingest.known(), {row.id: row for row in self._printers.all()}
         for printer in known - set(stored):
             self._drop(printer)
+        for printer in known & set(stored):
+            self.judge.settings_changed(printer)
         for printer in set(stored) - known:
             self.ingest.trust(stored[printer])
         self._credentials.reload()
@@ -133,6 +136,7 @@ class PrinterRegistrar:
         self.pace.forget(printer)
         self._live.drop(printer)
         self._history.forget(printer)
+        self.dropped(printer)
         self.changed()
 
     def settings_of(self, printer: str) -> PrinterSettings:

@@ -69,16 +69,15 @@ class Timer:
             hub.prints.prune(time.time(), retention.days)
 
     def _watch(self, printer: str, now: float) -> None:
-        hub = self._hub
+        hub, settings = self._hub, self._hub.judge.settings(printer)
         with hub.live.lock:
             live = hub.live.printer(printer)
-            state, reason = watch(
-                live, hub.registrar.settings_of(printer), interval=hub.pace.wanted(printer), now=now
-            )
+            state, reason = watch(live, settings, interval=hub.pace.wanted(printer), now=now)
             changed, live.watch = live.watch != state, state
             live.watch_reason = reason
             if state == NOT_WATCHED:
                 live.verdict, live.certainty, live.suspicion = "unknown", None, None
         if changed:
             hub.outcomes.watch_changed(printer, state, reason)
+        hub.unwatched.tick(printer, live, settings, now)
         hub.pace.tell(printer, live.suspicion, now)

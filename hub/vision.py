@@ -135,6 +135,17 @@ class Detector:
         heat, score = self._session.run(["heat", "score"], {"image": picture[np.newaxis]})
         return Detection(float(score[0]), heat[0], width, height, float(picture.mean()), _detail(picture))
 
+    def facts(self) -> dict[str, str]:
+        """What tells this network from all others, for the record."""
+        file = next(file for precision, file in self.model.files if precision == self.precision)
+        digest = hashlib.sha256((self.model.folder / file).read_bytes()).hexdigest()
+        return {
+            "name": self.model.name,
+            "version": self.model.version,
+            "precision": self.precision,
+            "sha256": digest,
+        }
+
     def _trial(self, session: onnxruntime.InferenceSession) -> float:
         """Median seconds of one run."""
         if len(self.model.files) == 1:

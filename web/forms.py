@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from agent.protocol import AFTER_PAUSE
-from hub.policy import THRESHOLDS, PrinterSettings, settings_from
+from hub.policy import THRESHOLDS, TIMES, PrinterSettings, settings_from
 
 
 @dataclass(frozen=True)
 class Field:
-    """One setting. `kind` is switch, choice or number; a number is shown divided by `scale` with its `unit`."""
+    """One setting. `kind` is switch, choice, time (of day) or number, shown divided by `scale` with its `unit`."""
 
     name: str
     label: str
@@ -117,6 +117,45 @@ SECTIONS = (
         ),
     ),
     Section(
+        "Quiet hours",
+        (
+            Field("quiet_from", "From", kind="time", optional=True),
+            Field("quiet_to", "To", kind="time", optional=True),
+            Field(
+                "quiet_action",
+                "When a print is failing in these hours",
+                kind="choice",
+                choices=(
+                    ("same", "the same as by day"),
+                    ("alert", "only tell me"),
+                    ("pause", "pause the print"),
+                    ("cancel", "cancel the print"),
+                ),
+            ),
+        ),
+        "In these hours mere warnings are kept in the history and sent to nobody. A failure is still acted upon and "
+        "told. The times are those of the hub's clock; leave both empty for none.",
+    ),
+    Section(
+        "When nobody can watch",
+        (
+            Field(
+                "when_unwatched",
+                "When the print cannot be watched, because of a dark or dead camera for example",
+                kind="choice",
+                choices=(("nothing", "only tell me"), ("pause", "pause the print")),
+            ),
+            Field(
+                "unwatched_s",
+                "once that has lasted",
+                unit="minutes",
+                scale=60.0,
+                least=TIMES["unwatched_s"][0] / 60,
+                greatest=TIMES["unwatched_s"][1] / 60,
+            ),
+        ),
+    ),
+    Section(
         "After a pause",
         (
             _after("retract_mm", "Pull the filament back by", "mm"),
@@ -177,6 +216,8 @@ def _value(field: Field, text: str) -> bool | str | float | None:
         if text not in dict(field.choices):
             raise ValueError("Choose one of these.")
         return text
+    if field.kind == "time":
+        return text
     if not text and field.optional:
         return None
     limits = f"Enter a number from {field.least:g} to {field.greatest:g}."
@@ -192,6 +233,6 @@ def _value(field: Field, text: str) -> bool | str | float | None:
 def _text(field: Field, value: Any) -> str:
     if field.kind == "switch":
         return "on" if value else ""
-    if field.kind == "choice":
+    if field.kind in ("choice", "time"):
         return str(value)
     return "" if value is None else f"{value / field.scale:.6g}"

@@ -124,6 +124,6 @@ def _tile(card: PrinterCard) -> Tile:
 
 
 def _by_event(pictures: list[EvidenceRow], events: list[EventRow]) -> dict[int, EvidenceRow]:
-    """The picture that belongs to each event."""
+    """The last picture of each event, the one that decided; pictures come newest first."""
     known = {event.id for event in events}
-    return {each.event: each for each in pictures if each.event is not None and each.event in known}
+    return {each.event: each for each in reversed(pictures) if each.event is not None and each.event in known}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hub.judge import Judge, Scored, surest
+from hub.judge import Judge, Scored
 from hub.live import Live
 from hub.policy import RETRY_S, PrinterSettings
 from hub.regions import Region
@@ -158,8 +158,3 @@ def test_a_removed_printer_is_forgotten(scene):
     scene.judge.forget(PRINTER)
     scene.judge.forget(PRINTER)
     assert scene.see(GOOD).verdict == "ok"
-
-
-def test_the_surest_region():
-    assert surest((ELSEWHERE, SPOT)) is SPOT
-    assert surest(()) is None

@@ -11,10 +11,14 @@ from hub import outcomes
 from hub.commands import FALLBACK
 from hub.judge import Judgement, Scored
 from hub.outcomes import HUB, RARE_S, Outcomes
-from hub.policy import Decision, PrinterSettings
+from hub.policy import Decision, PrinterSettings, version
+from hub.regions import Region
 from hub.store.history import CommandRow
 from tests.support.messages import JPEG, PRINTER, frame
 from tests.support.stores import Time
+
+MODEL = {"name": "tangle", "version": "9.9", "precision": "int8", "sha256": "ab" * 32}
+SPOT = Region(0.1, 0.2, 0.3, 0.4, 0.9)
 
 
 class FakePace:
@@ -23,6 +27,9 @@ class FakePace:
 
     def tell(self, printer, certainty, _now):
         self.told.append((printer, certainty))
+
+    def suspects(self, certainty):
+        return certainty is not None and certainty >= 0.3
 
 
 class FakeDesk:
@@ -48,16 +55,16 @@ class Scene:
         self.history, self.live, self.time = stores.history, stores.live, time
         self.pace, self.published, self.heard = FakePace(), [], []
         self.settings = PrinterSettings()
-        self.outcomes = Outcomes(
-            self.history, self.live, self.pace, lambda _printer: self.settings, self.published.append
-        )
+        self.outcomes = Outcomes(self.history, self.live, self.pace, MODEL, self.published.append)
         self.outcomes.desk, self.outcomes.judge = FakeDesk(), FakeJudge()
         self.outcomes.listeners.append(lambda *each: self.heard.append(each))
 
-    def decide(self, kind="none", certainty=0.5, verdict="ok"):
-        scored = Scored(PRINTER, frame(seq=9), 12.0, 0.8, ())
+    def decide(self, kind="none", certainty=0.5, verdict="ok", *, seq=9, camera="main", quiet=False):
+        scored = Scored(PRINTER, frame(seq=seq, camera=camera), 12.0, 0.8, (SPOT,))
         decision = Decision(kind, "99% sure for 3 s", certainty)
-        self.outcomes.decided(Judgement(scored, certainty, verdict, decision))
+        self.outcomes.decided(
+            Judgement(scored, certainty, verdict, decision, settings=self.settings, quiet=quiet)
+        )
 
     def events(self):
         return self.history.events(PRINTER)
@@ -103,6 +110,54 @@ def test_a_warning_is_an_event_with_its_picture_and_no_order(scene):
     assert scene.history.picture(PRINTER, kept.id) == JPEG
     assert scene.outcomes.desk.orders == []
     assert scene.heard == [(PRINTER, "suspected", "warning", event.text)]
+
+
+def test_a_decision_keeps_everything_by_which_it_can_be_understood(scene):
+    scene.settings = PrinterSettings(dry_run=True)
+    scene.decide(certainty=0.4)
+    scene.time.pass_(2.0)
+    scene.decide("pause", 0.995)
+    (event,) = scene.events()
+    assert event.data["initiator"] == HUB
+    assert event.data["reason"] == "99% sure for 3 s"
+    assert event.data["model"] == MODEL
+    assert event.data["curve"] == [[-2.0, 0.8, 0.4], [0.0, 0.8, 0.995]]
+    assert event.data["region"] == {"x": 0.1, "y": 0.2, "w": 0.3, "h": 0.4, "score": 0.9}
+    assert PrinterSettings(**event.data["settings"]) == scene.settings
+    assert event.data["settings_version"] == version(scene.settings) != version(PrinterSettings())
+    assert event.data["quiet_hours"] is False
+
+
+def test_the_pictures_before_a_decision_are_kept_with_it_from_the_first_suspicion_on(scene):
+    for seq, certainty in enumerate((0.1, 0.1, 0.4, 0.5, 0.6), 1):
+        scene.decide(certainty=certainty, seq=seq)
+        scene.time.pass_(2.5)
+    scene.decide("pause", 0.995, seq=6)
+    (event,) = scene.events()
+    kept = scene.history.evidence(PRINTER, event=event.id)
+    assert len(kept) == 5, "the last quiet one, three suspicious ones, and the one that decided"
+    assert [round(kept[0].t - each.t, 1) for each in kept] == [0.0, 2.5, 5.0, 7.5, 10.0]
+    scene.time.pass_(2.5)
+    scene.decide("warn", seq=7)
+    assert len(scene.history.evidence(PRINTER, event=scene.events()[0].id)) == 1, "none is stored twice"
+
+
+def test_quiet_hours_keep_a_warning_from_people_and_nothing_else(scene):
+    scene.decide("warn", quiet=True)
+    assert [each.kind for each in scene.events()] == ["suspected"]
+    assert scene.heard == []
+    scene.decide("pause", quiet=True)
+    assert [kind for _, kind, _, _ in scene.heard] == ["failing"]
+    assert scene.outcomes.desk.orders
+
+
+def test_what_is_not_watched_for_too_long_is_told_and_paused(scene):
+    scene.outcomes.unwatched(PRINTER, "pause", "not watched for 10 min: too dark", PrinterSettings())
+    (event,) = scene.events()
+    assert (event.kind, event.level) == ("unwatched", "alarm")
+    assert event.text == "not watched for 10 min: too dark: pause ordered"
+    assert event.data["initiator"] == HUB
+    assert scene.outcomes.desk.orders == [(PRINTER, "pause", HUB, "not watched for 10 min: too dark", False)]
 
 
 def test_an_alert_is_loud_and_orders_nothing(scene):

@@ -83,6 +83,15 @@ def run(chosen, seen, *, job="j", phase="printing", memory=None):
         ({"act_hold_s": float("inf")}, "act_hold_s"),
         ({"grace_s": float("nan")}, "grace_s"),
         ({"grace_s": "30"}, "grace_s"),
+        ({"quiet_from": "22:00"}, "quiet_to"),
+        ({"quiet_to": "07:00"}, "quiet_to"),
+        ({"quiet_from": "24:00", "quiet_to": "07:00"}, "quiet_from"),
+        ({"quiet_from": "22:60", "quiet_to": "07:00"}, "quiet_from"),
+        ({"quiet_from": "22:00", "quiet_to": "seven"}, "quiet_to"),
+        ({"quiet_from": "22:00", "quiet_to": 7}, "quiet_to"),
+        ({"quiet_action": "nothing"}, "quiet_action"),
+        ({"when_unwatched": "cancel"}, "when_unwatched"),
+        ({"unwatched_s": 59}, "unwatched_s"),
         ({"after": None}, "after"),
         ({"after": ["lift_mm"]}, "after"),
         ({"after": {"explode": 1}}, "after.explode"),
@@ -377,6 +386,40 @@ def test_a_failed_action_is_tried_again_after_a_while():
     _, memory = run(AT_ONCE, [(100, 1.0)])
     assert not retry_due(memory, 100 + RETRY_S - 0.1)
     assert retry_due(memory, 100 + RETRY_S)
+
+
+# Quiet hours
+
+
+@pytest.mark.parametrize(
+    ("hours", "inside", "outside"),
+    [
+        (("22:00", "07:00"), (1320, 1439, 0, 419), (1319, 420, 720)),
+        (("7:30", "09:00"), (450, 539), (449, 540, 0)),
+        (("00:00", "00:01"), (0,), (1, 1439)),
+        (("", ""), (), (0, 720, 1439)),
+        (("12:00", "12:00"), (), (0, 720, 1439)),
+    ],
+)
+def test_quiet_hours_go_over_midnight_too(hours, inside, outside):
+    chosen = PrinterSettings(quiet_from=hours[0], quiet_to=hours[1])
+    assert all(policy.quiet(chosen, minute) for minute in inside)
+    assert not any(policy.quiet(chosen, minute) for minute in outside)
+    assert not policy.quiet(chosen, None)
+
+
+def test_another_action_may_be_wanted_in_quiet_hours():
+    assert policy.by_night(DEFAULT) is DEFAULT
+    night = policy.by_night(PrinterSettings(action="alert", quiet_action="pause"))
+    assert run(replace(night, act_hold_s=0), [(0, 1.0)])[0] == ["pause"]
+
+
+# Versions
+
+
+@given(settings, settings)
+def test_equal_settings_share_their_version(one, other):
+    assert (policy.version(one) == policy.version(other)) == (one == other)
 
 
 # All of it together
