@@ -233,7 +233,7 @@ def test_a_full_disk_is_an_alarm_and_the_print_is_paused_all_the_same(scene, mon
             "confirmed",
             {},
             "paused",
-            "warning",
+            "info",
             "paused, confirmed by the printer (asked by printwarden: tangle)",
         ),
         ("confirmed", {"action": "resume"}, "resumed", "info", "resumed, confirmed by the printer"),
