@@ -15,7 +15,7 @@ from functools import lru_cache
 from agent.topics import ROOT
 
 DISCOVERY = "homeassistant"
-HUB_NODE = "printwarden_hub"
+HUB_NODE = "hub"
 SHARED = "$share/"
 
 _IDENTITY = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -32,7 +32,10 @@ class Kind(StrEnum):
 
 
 class Right(IntEnum):
-    """What a person or an integration may do with one printer; each includes the ones before it."""
+    """What a person or an integration may do with one printer; each includes the ones before it.
+
+    What OWN adds for an integration is changing settings: over MQTT nothing else of an owner can be asked for.
+    """
 
     VIEW = 1
     CONTROL = 2
@@ -117,7 +120,7 @@ def may_use(principal: Principal, right: Right, printer: str) -> bool:
 
 
 def discovery_node(credential: str, printer: str) -> str:
-    """Where Home Assistant is told of a printer: one level of the topic for each integration, read by no other."""
+    """Where Home Assistant is told of a printer (or the hub): a level of its own for each integration."""
     return f"{credential}_{printer}"
 
 
@@ -185,19 +188,22 @@ def _agent(printer: str) -> Grants:
 
 
 def _integration(principal: Principal) -> Grants:
-    publish, receive = (
-        [f"{DISCOVERY}/status"],
-        [f"{ROOT}/hub/#", f"{DISCOVERY}/device/{HUB_NODE}/config", f"{DISCOVERY}/+/{HUB_NODE}/+/config"],
-    )
+    publish = [f"{DISCOVERY}/status"]
+    receive = [f"{ROOT}/hub/{name}" for name in ("status", "health", principal.id)]
+    receive += _announcements(principal.id, HUB_NODE)
     for printer in sorted(principal.rights):
         if may_use(principal, Right.CONTROL, printer):
             publish.append(f"{ROOT}/{printer}/intent/{principal.id}")
         base = f"{ROOT}/{printer}"
         receive += [f"{base}/up/status", f"{base}/up/state", f"{base}/up/frame/+", f"{base}/out/#"]
-        node = discovery_node(principal.id, printer)
-        receive += [f"{DISCOVERY}/device/{node}/config", f"{DISCOVERY}/+/{node}/+/config"]
+        receive += _announcements(principal.id, printer)
     asked = (f"{DISCOVERY}/+/+/config", f"{DISCOVERY}/+/+/+/config")
     return Grants(publish=tuple(publish), receive=tuple(receive), subscribe=asked)
+
+
+def _announcements(credential: str, thing: str) -> tuple[str, str]:
+    node = discovery_node(credential, thing)
+    return f"{DISCOVERY}/device/{node}/config", f"{DISCOVERY}/+/{node}/+/config"
 
 
 _cached_grants = lru_cache(maxsize=4096)(grants)

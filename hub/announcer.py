@@ -1,4 +1,4 @@
-"""Keeps Home Assistant told: announcements for each integration, states, events, and again after its restart."""
+"""Keeps integrations told: announcements for Home Assistant, states, events, and all of it again after a restart."""
 
 from __future__ import annotations
 
@@ -6,20 +6,27 @@ import json
 import logging
 import random
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from agent import topics
 from agent.session import Message
-from hub.access import DISCOVERY, Kind, Right
+from hub import telling
+from hub.access import DISCOVERY, Kind, Principal, Right
 from hub.credentials import Credentials
-from hub.discovery import EVENTS, HUB_STATUS, OFFLINE, ONLINE, Announced, hub_messages, messages
-from hub.intents import INTENTS, payload
-from hub.live import Live, PrinterLive
-from hub.store.printers import Printers
+from hub.discovery import Announced, hub_messages, messages
+from hub.entities import EVENTS, HUB_HEALTH, HUB_STATUS, OFFLINE, ONLINE
+from hub.intents import payloads
+from hub.live import Live
+from hub.policy import settings_from
+from hub.store.printers import PrinterRow, Printers
 
 BIRTH = f"{DISCOVERY}/status"
 SPREAD_S = 5.0
 WITHDRAW_S = 2.0
+#: What changes with every frame is told this often, since Home Assistant keeps every value it is told.
+SELDOM_S = 30.0
 
 log = logging.getLogger(__name__)
 
@@ -41,13 +48,15 @@ class Announcer:
         self._lock = threading.Lock()
         self._announced: dict[str, bytes] = {}
         self._told: dict[str, bytes] = {}
+        self._seldom: dict[str, float] = {}
+        self._scored: tuple[float, float] | None = None
         self._again: threading.Timer | None = None
 
     def connected(self) -> None:
         """The hub is connected (again): say so, and tell everything anew to a broker that may have forgotten."""
         with self._lock:
-            self._announced.clear()
-            self._told.clear()
+            for known in (self._announced, self._told, self._seldom):
+                known.clear()
         self._publish(Message(HUB_STATUS, ONLINE.encode(), retain=True))
 
     def start(self) -> None:
@@ -84,13 +93,32 @@ class Announcer:
         for topic in gone:
             self._settle(Message(topic, b"", retain=True), WITHDRAW_S)
 
-    def tick(self, printer: str) -> None:
-        """Tell a printer's state where it changed."""
+    def tick(self, row: PrinterRow, now: float) -> None:
+        """Tell what changed of a printer; `now` is monotonic."""
+        printer = row.id
         with self._live.lock:
             live = self._live.printer(printer)
-            online, state = (ONLINE if live.online else OFFLINE).encode(), _state(live)
-        self._tell(topics.out(printer, "online"), online)
-        self._tell(topics.out(printer, "state"), state)
+            online = (ONLINE if live.online else OFFLINE).encode()
+            state, verdict = telling.state(live), telling.verdict(live)
+            sight = telling.sight(live, now, time.time())
+        self.tell(_retained(topics.out(printer, "online"), online))
+        self.tell(_retained(topics.out(printer, "state"), state))
+        self.tell(_retained(topics.out(printer, "verdict"), verdict))
+        self.tell(_retained(topics.out(printer, "settings"), telling.settings(settings_from(row.settings))))
+        self._tell_seldom(_retained(topics.out(printer, "sight"), sight), now)
+
+    def tick_hub(self, health: Mapping[str, Any], now: float) -> None:
+        """Tell how the hub itself is, and each integration how its printers are; `now` is monotonic."""
+        for principal in self._integrations():
+            with self._live.lock:
+                body = telling.world(self._live.printer(printer) for printer in principal.rights)
+            self.tell(_retained(topics.hub(principal.id), body))
+        if self._due(HUB_HEALTH, now):
+            scored = float(health["frames_scored"])
+            since = self._scored
+            self._scored = (now, scored)
+            per_second = (scored - since[1]) / (now - since[0]) if since else None
+            self.tell(_retained(HUB_HEALTH, telling.health(health, per_second)))
 
     def event(self, printer: str, kind: str, level: str, text: str) -> None:
         """Tell an event that Home Assistant knows a name for."""
@@ -103,41 +131,59 @@ class Announcer:
         self._publish(Message(topics.out(printer, "detection"), jpeg, retain=True))
 
     def birth(self, body: bytes) -> None:
-        """Home Assistant started: announce everything again, after a moment so that many hubs do not speak at once."""
+        """Home Assistant started: tell everything again, after a moment so that many hubs do not speak at once."""
         if body != ONLINE.encode():
             return
         with self._lock:
-            self._announced.clear()
             if self._again is not None:
                 self._again.cancel()
-            self._again = threading.Timer(random.uniform(0, SPREAD_S), self.refresh)
+            self._again = threading.Timer(random.uniform(0, SPREAD_S), self._tell_again)
             self._again.daemon = True
             self._again.start()
 
-    def _tell(self, topic: str, body: bytes) -> None:
+    def tell(self, message: Message) -> None:
+        """Publish a retained state unless it is what was told last."""
         with self._lock:
-            known, self._told[topic] = self._told.get(topic), body
-        if known != body:
-            self._publish(Message(topic, body, retain=True))
+            known, self._told[message.topic] = self._told.get(message.topic), message.payload
+        if known != message.payload:
+            self._publish(message)
+
+    def _tell_again(self) -> None:
+        self.connected()
+        self.refresh()
+
+    def _tell_seldom(self, message: Message, now: float) -> None:
+        if self._due(message.topic, now):
+            self.tell(message)
+
+    def _due(self, topic: str, now: float) -> bool:
+        """Whether something was not told for a while; then it counts as told."""
+        with self._lock:
+            due = now - self._seldom.get(topic, float("-inf")) >= SELDOM_S
+            if due:
+                self._seldom[topic] = now
+        return due
 
     def _wanted(self) -> list[Message]:
         found: list[Message] = []
-        for row in self._printers.credentials():
-            if row.kind != Kind.INTEGRATION:
-                continue
-            principal = self._credentials.principal(row.username)
-            for printer, right in principal.rights.items() if principal else ():
-                found += messages(self._announced_printer(row.username[2:], printer, right), form=self._form)
-        return [*hub_messages(form=self._form), *found] if found else []
+        for principal in self._integrations():
+            found += hub_messages(principal.id, form=self._form)
+            for printer, right in principal.rights.items():
+                found += messages(self._described(principal.id, printer, right), form=self._form)
+        return found
 
-    def _announced_printer(self, credential: str, printer: str, right: Right) -> Announced:
+    def _integrations(self) -> list[Principal]:
+        """Every integration with at least one printer."""
+        rows = [row for row in self._printers.credentials() if row.kind == Kind.INTEGRATION]
+        every = [self._credentials.principal(row.username) for row in rows]
+        return [each for each in every if each is not None and each.rights]
+
+    def _described(self, credential: str, printer: str, right: Right) -> Announced:
         row = self._printers.get(printer)
         assert row is not None
         with self._live.lock:
             cameras = tuple(sorted(self._live.printer(printer).cameras))
-        actions = INTENTS if right >= Right.CONTROL else ()
-        intents = {action: payload(row.key, credential, action) for action in actions}
-        return Announced(credential, printer, row.name, cameras, intents)
+        return Announced(credential, printer, row.name, cameras, payloads(row.key, credential, right))
 
 
 def will() -> Message:
@@ -145,15 +191,5 @@ def will() -> Message:
     return Message(HUB_STATUS, OFFLINE.encode(), retain=True)
 
 
-def _state(live: PrinterLive) -> bytes:
-    state = live.state
-    body = {
-        "phase": state.phase if state and live.online else "unknown",
-        "file": state.file if state else "",
-        "progress": state.progress if state else None,
-        "remaining_s": state.remaining_s if state else None,
-        "layer": state.layer if state else None,
-        "layers": state.layers if state else None,
-        "message": state.message if state else "",
-    }
-    return json.dumps(body).encode()
+def _retained(topic: str, body: bytes) -> Message:
+    return Message(topic, body, retain=True)

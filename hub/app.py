@@ -22,7 +22,7 @@ from hub.credentials import Credentials
 from hub.enrolment import Enrolments
 from hub.enrolment_server import EnrolmentServer
 from hub.ingest import Ingest
-from hub.intents import IntentDesk
+from hub.intents import IntentDesk, IntentParts
 from hub.isolation import attack
 from hub.isolation_watch import IsolationWatch
 from hub.judge import Judge, Judgement, local_minute
@@ -127,6 +127,7 @@ class Hub:
             "frames_dropped": self.slots.dropped,
             "frames_waiting": self.slots.waiting(),
             "inference_ms": round(self.workers.last_ms, 2),
+            "latency_ms": round(self.workers.latency_ms, 2),
             "model": f"{self.detector.model.name} {self.detector.model.version} {self.detector.precision}",
         }
 
@@ -181,8 +182,6 @@ class Hub:
             self.people, self.printers, self.history, enrolments, self.credentials, self.live
         )
         self.pace = Pace(self.settings.pace, self._key_of, self._publish)
-        self.outcomes = Outcomes(self.history, self.live, self.pace, self.detector.facts(), self._publish)
-        self.unwatched = Unwatched(self.outcomes.unwatched)
         self.announcer = Announcer(
             self.printers,
             self.credentials,
@@ -191,6 +190,10 @@ class Hub:
             self._settle,
             self.settings.homeassistant.discovery,
         )
+        self.outcomes = Outcomes(
+            self.history, self.live, self.pace, self.detector.facts(), self.announcer.tell
+        )
+        self.unwatched = Unwatched(self.outcomes.unwatched)
         self.registrar.leaving, self.registrar.dropped = self.announcer.withdraw, self._dropped
         self.outcomes.listeners.append(self.announcer.event)
         self.outcomes.pictures.append(self.announcer.detection)
@@ -207,13 +210,22 @@ class Hub:
             self.outcomes.strange_command,
             self.registrar.settings_of,
         )
+        trials = TrialStore(self.database)
         self.intents = IntentDesk(
-            self._key_of,
-            self.credentials.principal,
-            lambda: self.isolation.held,
-            self.desk.order,
-            self.registrar.dismiss,
-            self.outcomes.intent_refused,
+            IntentParts(
+                key_of=self._key_of,
+                principal_of=self.credentials.principal,
+                isolated=lambda: self.isolation.held,
+                settings_of=self.registrar.settings_of,
+                order=self.desk.order,
+                dismiss=self.registrar.dismiss,
+                test=lambda printer, who: trials.ask(printer, who, time.time()),
+                change=self.registrar.change_settings,
+                refused=self.outcomes.intent_refused,
+                note=lambda who, action, printer, detail: self.audit.add(
+                    time.time(), who, action, printer, detail
+                ),
+            )
         )
         self.ingest = Ingest(
             self.printers,
@@ -235,7 +247,7 @@ class Hub:
             self.live,
             self.desk,
             registrar,
-            prints=PrintParts(self.prints, self.print_keeper, TrialStore(self.database)),
+            prints=PrintParts(self.prints, self.print_keeper, trials),
         )
 
     def _start_watching(self) -> None:
@@ -247,6 +259,7 @@ class Hub:
             desk=self.desk,
             command=self.history.command,
             live=self.live,
+            event=self.outcomes.event,
         )
         self.trials = Trials(TrialStore(self.database), parts)
         self.ingest.start()

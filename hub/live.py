@@ -11,7 +11,7 @@ from hub.regions import Region
 
 @dataclass
 class CameraLive:
-    """The newest frame of one camera and what the model made of it. Times are hub seconds (monotonic)."""
+    """The newest frame of one camera and what the model made of it, in `took_ms`. Times are hub seconds (monotonic)."""
 
     frame: Frame | None = None
     received: float = 0.0
@@ -20,6 +20,7 @@ class CameraLive:
     fault: str = ""
     dark: bool = False
     broken: bool = False
+    took_ms: float | None = None
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -12,7 +11,7 @@ from typing import Any
 from agent import topics
 from agent.guards import REFUSALS
 from agent.session import Message
-from hub import policy
+from hub import policy, telling
 from hub.commands import FALLBACK, CommandDesk
 from hub.judge import Judge, Judgement
 from hub.live import Live
@@ -161,14 +160,8 @@ class Outcomes:
     def tell_verdict(self, printer: str) -> None:
         """Publish the verdict and the state of the watch for viewers and integrations."""
         with self._live.lock:
-            live = self._live.printer(printer)
-            body = {
-                "verdict": live.verdict,
-                "certainty": None if live.certainty is None else round(live.certainty, 3),
-                "watch": live.watch,
-                "reason": live.watch_reason,
-            }
-        self._publish(Message(topics.out(printer, "verdict"), json.dumps(body).encode(), retain=True))
+            body = telling.verdict(self._live.printer(printer))
+        self._publish(Message(topics.out(printer, "verdict"), body, retain=True))
 
     def _fallback_ran(self, row: CommandRow) -> None:
         """Record that an agent took its owner's own step while this hub was gone."""

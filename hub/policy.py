@@ -33,6 +33,13 @@ TIMES = {
 }
 #: Below the least threshold one frame could decide; a greater one than this the certainty never reaches.
 THRESHOLDS = (0.05, 0.9999)
+#: Both thresholds in one word, for those who do not want to think in certainties.
+SENSITIVITY: Mapping[str, Mapping[str, float]] = {
+    "low": {"warn_at": 0.9, "act_at": 0.999},
+    "normal": {"warn_at": 0.6, "act_at": 0.99},
+    "high": {"warn_at": 0.4, "act_at": 0.95},
+}
+CUSTOM = "custom"
 _TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 
 
@@ -196,6 +203,20 @@ def _minute(text: object) -> int | None:
 def version(settings: PrinterSettings) -> str:
     """A short mark that equal settings share and different ones do not."""
     return hashlib.sha256(json.dumps(asdict(settings), sort_keys=True).encode()).hexdigest()[:12]
+
+
+def changed(data: Mapping[str, object], changes: Mapping[str, object]) -> PrinterSettings:
+    """What the database holds with some settings changed; raises ValueError naming one that is unknown or wrong."""
+    unknown = set(changes) - set(PrinterSettings.__dataclass_fields__)
+    if unknown:
+        raise ValueError(f"unknown setting {min(unknown)!r}")
+    return settings_from({**data, **changes})
+
+
+def sensitivity(settings: PrinterSettings) -> str:
+    """The word for a printer's thresholds, or "custom" for those that no word stands for."""
+    own = {"warn_at": settings.warn_at, "act_at": settings.act_at}
+    return next((word for word, thresholds in SENSITIVITY.items() if thresholds == own), CUSTOM)
 
 
 def _check_number(name: str, value: object, least: float, greatest: float) -> None:

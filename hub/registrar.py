@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from hub.credentials import Credentials
@@ -13,7 +14,7 @@ from hub.ingest import Ingest
 from hub.judge import Judge
 from hub.live import Live
 from hub.pace import Pace
-from hub.policy import PrinterSettings, settings_from
+from hub.policy import PrinterSettings, changed, settings_from
 from hub.store.history import History
 from hub.store.people import People
 from hub.store.printers import PrinterRow, Printers
@@ -52,6 +53,7 @@ class PrinterRegistrar:
     ) -> None:
         self._people, self._printers, self._history = people, printers, history
         self._enrolments, self._credentials, self._live = enrolments, credentials, live
+        self._changing = threading.Lock()
         self.ingest: Ingest
         self.judge: Judge
         self.pace: Pace
@@ -144,9 +146,16 @@ class PrinterRegistrar:
         row = self._printers.get(printer)
         return settings_from(row.settings) if row else PrinterSettings()
 
-    def settings_changed(self, printer: str) -> None:
-        """Use a printer's new settings from now on."""
+    def change_settings(self, printer: str, changes: Mapping[str, Any]) -> PrinterSettings:
+        """Change some of a printer's settings and use them from now on; raises ValueError naming a wrong one."""
+        with self._changing:
+            row = self._printers.get(printer)
+            if row is None:
+                raise ValueError("there is no such printer any more")
+            settings = changed(row.settings, changes)
+            self._printers.save_settings(printer, asdict(settings))
         self.judge.settings_changed(printer)
+        return settings
 
     def dismiss(self, printer: str) -> None:
         """Somebody called what is seen now a false alarm."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from hub.access import Kind, Principal, Right, may_use
 from hub.credentials import Credentials
-from hub.intents import INTENTS, payload
+from hub.intents import payloads
 from hub.store.audit import Audit
 from hub.store.people import People
 from hub.store.printers import CredentialRow, Printers
@@ -69,11 +69,12 @@ class PersonSharing:
     # Integrations
 
     def add_integration(self, label: str, rights: Mapping[str, Right]) -> NewIntegration:
-        """A credential for a program on MQTT (Home Assistant), for some of the printers this person may use."""
+        """A credential for a program on MQTT (Home Assistant), for some of the printers this person may use.
+
+        `Right.OWN`, which only an owner can give, lets it change the printer's settings besides controlling it.
+        """
         for printer, right in rights.items():
             self._need(printer, right)
-            if right is Right.OWN:
-                raise ValueError("an integration may view or control, never own")
         if not rights:
             raise ValueError("choose one printer at least")
         identity = secrets.token_hex(8)
@@ -87,9 +88,9 @@ class PersonSharing:
         )
         self._parts.credentials.admit(f"i-{identity}", token)
         self._audit("add_integration", identity, label)
-        controlled = [printer for printer, right in rights.items() if right >= Right.CONTROL]
+        intents = {printer: self._intents(printer, identity, right) for printer, right in rights.items()}
         return NewIntegration(
-            identity, f"i-{identity}", token, {each: self._intents(each, identity) for each in controlled}
+            identity, f"i-{identity}", token, {each: made for each, made in intents.items() if made}
         )
 
     def integrations(self) -> list[CredentialRow]:
@@ -157,10 +158,10 @@ class PersonSharing:
         if not may_use(principal, right, printer):
             raise NotAllowed
 
-    def _intents(self, printer: str, credential: str) -> dict[str, str]:
+    def _intents(self, printer: str, credential: str, right: Right) -> dict[str, str]:
         row = self._parts.printers.get(printer)
         assert row is not None
-        return {action: payload(row.key, credential, action) for action in INTENTS}
+        return payloads(row.key, credential, right)
 
     def _audit(self, action: str, object_: str, detail: str = "") -> None:
         self._parts.audit.add(time.time(), self.person, action, object_, detail, self.session)

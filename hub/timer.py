@@ -55,10 +55,11 @@ class Timer:
         for row in hub.printers.all():
             self._watch(row.id, now)
             hub.print_keeper.tick(row.id, time.time())
-            hub.announcer.tick(row.id)
+            hub.announcer.tick(row, now)
         if now - self._announced > ANNOUNCE_S:
             self._announced = now
             hub.announcer.refresh()
+            hub.announcer.tick_hub(hub.health(), now)
         hub.desk.tick(time.time())
         hub.trials.tick(time.time())
         hub.history.flush()

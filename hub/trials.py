@@ -6,7 +6,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -36,7 +36,10 @@ class DryDesk(Protocol):
 
 @dataclass(frozen=True)
 class TrialParts:
-    """What a test goes through. `command` finds a command again by printer and id."""
+    """What a test goes through. `command` finds a command again by printer and id.
+
+    `event` is told (printer, kind, level, text) when a test is over.
+    """
 
     detector: Detects
     region_at: float
@@ -45,6 +48,7 @@ class TrialParts:
     desk: DryDesk
     command: Callable[[str, str], CommandRow | None]
     live: Live
+    event: Callable[[str, str, str, str], object] = lambda *_: None
 
 
 class Trials:
@@ -72,6 +76,16 @@ class Trials:
                 except (OSError, ValueError) as error:
                     stages.append(Stage("test", ok=False, text=str(error)))
                 self._store.save(trial.id, stages, time.time())
+                self._parts.event(trial.printer, *outcome(stages))
+
+
+def outcome(stages: Sequence[Stage]) -> tuple[str, str, str]:
+    """A finished test as an event: its kind, its level and its text."""
+    failed = [f"{stage.name}: {stage.text}" for stage in stages if not stage.ok]
+    if failed:
+        return "test_failed", "warning", f"the test of the detection failed: {'; '.join(failed)}"
+    passed = "; ".join(stage.text for stage in stages)
+    return "test_passed", "info", f"the test of the detection passed: {passed}"
 
 
 def carried_out(printer: str, person: str, parts: TrialParts) -> Iterator[Stage]:

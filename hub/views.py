@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from agent.protocol import ACTIONS, Frame
@@ -86,7 +86,7 @@ class Registrar(Protocol):
     def invite(self, person: str, printer: str) -> Invitation: ...
     def add(self, person: str, name: str) -> PrinterRow: ...
     def remove(self, printer: str) -> None: ...
-    def settings_changed(self, printer: str) -> None: ...
+    def change_settings(self, printer: str, changes: Mapping[str, Any]) -> PrinterSettings: ...
     def dismiss(self, printer: str) -> None: ...
 
 
@@ -244,16 +244,11 @@ class UserView:
 
     def save_settings(self, printer: str, changes: Mapping[str, Any]) -> PrinterSettings:
         """Change some of the printer's settings; raises ValueError naming a field that is unknown or wrong."""
-        row = self._row(printer, Right.OWN)
-        unknown = set(changes) - set(PrinterSettings.__dataclass_fields__)
-        if unknown:
-            raise ValueError(f"unknown setting {min(unknown)!r}")
-        settings = settings_from({**row.settings, **changes})
-        self._parts.printers.save_settings(printer, asdict(settings))
+        self._row(printer, Right.OWN)
+        settings = self._parts.registrar.change_settings(printer, changes)
         self._audit(
             "settings", printer, ", ".join(f"{name}={value}" for name, value in sorted(changes.items()))
         )
-        self._parts.registrar.settings_changed(printer)
         return settings
 
     def add_printer(self, name: str) -> tuple[PrinterCard, Invitation]:

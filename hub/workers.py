@@ -33,7 +33,10 @@ def scored(printer: str, frame: Frame, received: float, found: Detection, region
 
 
 class Workers:
-    """`count` threads that share one detector. `counts` holds frames scored, broken and failed."""
+    """`count` threads that share one detector. `counts` holds frames scored, broken and failed.
+
+    `last_ms` is what the network took for the newest frame, `latency_ms` the time since that reached the hub.
+    """
 
     def __init__(
         self, slots: Slots, detector: Detects, judge: Judge, live: Live, count: int, region_at: float
@@ -41,7 +44,7 @@ class Workers:
         self._slots, self._detector, self._judge, self._live = slots, detector, judge, live
         self._region_at = region_at
         self.counts: Counter[str] = Counter()
-        self.last_ms = 0.0
+        self.last_ms = self.latency_ms = 0.0
         self._threads = [
             threading.Thread(target=self._run, name=f"detect-{n}", daemon=True) for n in range(count)
         ]
@@ -76,9 +79,17 @@ class Workers:
             self._note(arrival.printer, frame, broken=True)
             return
         self.last_ms = (time.perf_counter() - began) * 1000
+        self.latency_ms = (time.monotonic() - arrival.received) * 1000
         self.counts["scored"] += 1
         each = scored(arrival.printer, frame, arrival.received, found, self._region_at)
-        self._note(arrival.printer, frame, score=each.score, boxes=each.regions, dark=found.dark)
+        self._note(
+            arrival.printer,
+            frame,
+            score=each.score,
+            boxes=each.regions,
+            dark=found.dark,
+            took_ms=self.last_ms,
+        )
         self._judge.frame(each)
 
     def _note(
@@ -90,8 +101,10 @@ class Workers:
         boxes: tuple[Region, ...] = (),
         dark: bool = False,
         broken: bool = False,
+        took_ms: float | None = None,
     ) -> None:
         with self._live.lock:
             camera = self._live.printer(printer).cameras.get(frame.camera)
             if camera is not None:
                 camera.score, camera.regions, camera.dark, camera.broken = score, boxes, dark, broken
+                camera.took_ms = took_ms

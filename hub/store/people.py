@@ -116,7 +116,9 @@ class People:
 
     def check_password(self, name: str, password: str) -> Person | None:
         """The person if the password is right. Takes as long for a name that does not exist."""
-        nobody = self._nobody  # asked for whoever comes, so that the first one after a start tells nothing either
+        nobody = (
+            self._nobody
+        )  # asked for whoever comes, so that the first one after a start tells nothing either
         row = self._db.row("SELECT password_hash FROM people WHERE name = ? AND disabled = 0", name)
         stored = row["password_hash"] if row and row["password_hash"] else nobody
         try:

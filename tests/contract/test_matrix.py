@@ -12,7 +12,7 @@ import pytest
 
 from agent import topics
 from agent.topics import ROOT
-from hub.access import DISCOVERY, Action, Kind, Principal, Right, discovery_node, may
+from hub.access import DISCOVERY, HUB_NODE, Action, Kind, Principal, Right, discovery_node, may
 from hub.broker import core
 from hub.broker.directory import username
 from hub.broker.mosquitto import ROLE
@@ -46,10 +46,11 @@ def topic_families() -> Iterator[str]:
         for reader in ("operator", "viewer"):
             node = discovery_node(reader, printer)
             yield from (f"{DISCOVERY}/device/{node}/config", f"{DISCOVERY}/button/{node}/pause/config")
-    yield from (topics.hub("status"), f"{ROOT}/worker/one/result", f"{ROOT}/worker/two/result")
+    yield from (topics.hub(name) for name in ("status", "health", "operator", "viewer"))
+    yield from (f"{ROOT}/worker/one/result", f"{ROOT}/worker/two/result")
     yield from (
         f"{DISCOVERY}/status",
-        f"{DISCOVERY}/device/printwarden_hub/config",
+        f"{DISCOVERY}/device/{discovery_node('operator', HUB_NODE)}/config",
         f"{DISCOVERY}/device/other/config",
     )
     yield from ("elsewhere", f"{ROOT}", "printwarden/v2/x")

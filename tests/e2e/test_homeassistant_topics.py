@@ -5,9 +5,11 @@ import queue
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from agent import topics
 from agent.session import Message, Session
 from hub.access import Right
-from hub.discovery import OFFLINE, ONLINE, components, messages
+from hub.entities import OFFLINE, ONLINE
+from hub.intents import payload
 from tests.support.hubs import PATIENCE, Rig
 from tests.support.pictures import fine
 from tests.support.waiting import until
@@ -21,7 +23,8 @@ class Household:
         self.seen: dict[str, bytes] = {}
         self._up: queue.Queue[int] = queue.Queue()
         filters = ["homeassistant/+/+/config", "homeassistant/+/+/+/config"]
-        filters += [f"printwarden/v1/{owned.id}/out/#", "printwarden/v1/hub/#", "homeassistant/#"]
+        filters += [f"printwarden/v1/{owned.id}/out/#", "homeassistant/#"]
+        filters += [f"printwarden/v1/hub/{name}" for name in ("status", "health", self.made.id)]
         self.session = Session(
             rig.hub.broker.endpoint("plain"),
             username=self.made.username,
@@ -129,17 +132,46 @@ def test_the_agents_presence_is_told(rig: Rig) -> None:
         until(lambda: home.seen.get(topic) == OFFLINE.encode())
 
 
-def test_both_forms_announce_the_same_entities() -> None:
-    """One message for the device, or one an entity, with ids that stay when the printer is renamed."""
-    from hub.discovery import Announced
+def test_settings_are_changed_and_told(rig: Rig) -> None:
+    """A knob's payload with a value becomes the owner's setting, and its position comes back retained."""
+    printer = rig.printer(hasty=False)
+    settings = f"printwarden/v1/{printer.id}/out/settings"
+    with household(rig, printer, Right.OWN) as home:
+        until(lambda: json.loads(home.seen.get(settings, b"{}")).get("act") is True)
+        switch = home.device(printer)["cmps"]["set_act"]
+        home.session.publish(Message(switch["command_topic"], switch["payload_off"].encode()))
+        until(lambda: json.loads(home.seen[settings])["act"] is False)
+        assert printer.view.printer(printer.id).settings.action == "alert"
+        assert rig.hub.audit.rows(1)[0].actor == f"integration {home.made.id}"
 
-    each = Announced("cred", "ab" * 16, "Ender", ("main", "side"), {"pause": "pause xyz"})
-    [device] = messages(each, form="device")
-    entities = messages(each, form="entity")
-    body = json.loads(device.payload)
-    assert {message.topic.split("/")[3] for message in entities} == set(body["cmps"])
-    renamed = Announced("cred", "ab" * 16, "Prusa", ("main", "side"), {"pause": "pause xyz"})
-    ids = {key: component["unique_id"] for key, component in components(each).items()}
-    assert ids == {key: component["unique_id"] for key, component in components(renamed).items()}
-    assert len(set(ids.values())) == len(ids)
-    assert all(message.retain for message in [device, *entities])
+
+def test_control_alone_changes_no_setting(rig: Rig) -> None:
+    """Even with the right capability, which an integration without that right is never given."""
+    printer = rig.printer(hasty=False)
+    with household(rig, printer) as home:
+        assert not [key for key in home.device(printer)["cmps"] if key.startswith("set_")]
+        shown = payload(rig.hub.printers.get(printer.id).key, home.made.id, "watch")
+        home.session.publish(Message(topics.intent(printer.id, home.made.id), f"{shown} off".encode()))
+        assert "may not change settings" in printer.event("intent_refused").text
+        assert printer.view.printer(printer.id).settings.watch
+
+
+def test_the_hub_tells_each_world_of_its_own_printers(rig: Rig) -> None:
+    printer = rig.printer()
+    rig.printer()
+    with household(rig, printer) as home:
+        world = until(lambda: home.seen.get(f"printwarden/v1/hub/{home.made.id}"))
+        assert json.loads(world)["printers"] == 1
+        health = json.loads(until(lambda: home.seen.get("printwarden/v1/hub/health")))
+        assert health["isolation"] is True
+
+
+def test_a_test_of_the_detection_tells_how_it_went(rig: Rig) -> None:
+    """The brightness model of these tests cannot know the demo clip, so the test says that it failed, and where."""
+    printer = rig.printer(hasty=False)
+    with household(rig, printer) as home:
+        button = home.device(printer)["cmps"]["test_detection"]
+        home.session.publish(Message(button["command_topic"], button["payload_press"].encode()))
+        event = f"printwarden/v1/{printer.id}/out/event"
+        told = json.loads(until(lambda: home.seen.get(event)))
+        assert told["event_type"] == "test_failed"

@@ -168,9 +168,25 @@ def test_settings_are_those_of_the_owner_and_safe_ones_for_a_printer_that_is_gon
 
 
 def test_the_judge_hears_of_settings_and_false_alarms(scene):
-    scene.registrar.settings_changed("a")
+    row = scene.registrar.add("olivia", "Prusa")
+    assert scene.registrar.change_settings(row.id, {"action": "alert"}).action == "alert"
+    assert scene.registrar.change_settings(row.id, {"warn_at": 0.5}).action == "alert"
     scene.registrar.dismiss("b")
-    assert scene.registrar.judge.calls == [("settings", "a"), ("dismiss", "b")]
+    assert scene.registrar.judge.calls == [("settings", row.id)] * 2 + [("dismiss", "b")]
+    assert scene.registrar.settings_of(row.id) == PrinterSettings(action="alert", warn_at=0.5)
+
+
+def test_settings_that_are_wrong_or_of_no_printer_change_nothing(scene):
+    row = scene.registrar.add("olivia", "Prusa")
+    for printer, changes in (
+        (row.id, {"warn_at": 2}),
+        (row.id, {"nonsense": 1}),
+        ("0" * 32, {"warn_at": 0.5}),
+    ):
+        with pytest.raises(ValueError, match=r"warn_at|nonsense|no such printer"):
+            scene.registrar.change_settings(printer, changes)
+    assert scene.registrar.settings_of(row.id) == PrinterSettings()
+    assert scene.registrar.judge.calls == []
 
 
 def test_a_used_new_key_ends_the_old_token(scene):

@@ -7,6 +7,7 @@ import pytest
 from hub.access import Action, Right, may, may_use
 from hub.credentials import Credentials
 from hub.intents import INTENTS
+from hub.knobs import KNOBS
 from hub.sharing import PersonSharing, SharingParts
 from hub.store.sharing import Sharing
 from hub.views import NotAllowed, NotFound
@@ -92,10 +93,16 @@ def test_nobody_gives_a_right_that_he_does_not_have(world):
         world.by("victor").add_integration("x", {world.printer: Right.CONTROL})
     with pytest.raises(NotFound):
         world.by("mallory").add_integration("x", {world.printer: Right.VIEW})
-    with pytest.raises(ValueError, match="never own"):
-        world.by("olivia").add_integration("x", {world.printer: Right.OWN})
+    with pytest.raises(NotAllowed):
+        world.by("victor").add_integration("x", {world.printer: Right.OWN})
     with pytest.raises(ValueError, match="one printer"):
         world.by("olivia").add_integration("x", {})
+
+
+def test_only_what_an_owner_grants_gets_the_capabilities_for_settings(world):
+    made = world.by("olivia").add_integration("x", {world.printer: Right.OWN})
+    assert set(made.intents[world.printer]) == {*INTENTS, *KNOBS}
+    assert may_use(world.credentials.principal(made.username), Right.OWN, world.printer)
 
 
 def test_an_integration_loses_with_its_owner(world):

@@ -3,7 +3,7 @@
 import inspect
 import io
 import zipfile
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from types import SimpleNamespace
 
 import pytest
@@ -12,7 +12,7 @@ from agent.protocol import Frame, State
 from hub.access import Right
 from hub.enrolment import Invitation
 from hub.live import CameraLive
-from hub.policy import PrinterSettings
+from hub.policy import PrinterSettings, changed
 from hub.print_views import PrintParts
 from hub.regions import Region
 from hub.store.history import CommandRow, ScoreRow
@@ -57,8 +57,11 @@ class Registrar(Done):
     def remove(self, printer):
         self.note("remove", printer)
 
-    def settings_changed(self, printer):
-        self.note("settings_changed", printer)
+    def change_settings(self, printer, changes):
+        settings = changed(self.printers.get(printer).settings, changes)
+        self.printers.save_settings(printer, asdict(settings))
+        self.note("change_settings", printer)
+        return settings
 
     def dismiss(self, printer):
         self.note("dismiss", printer)
@@ -343,7 +346,7 @@ def test_some_settings_change_and_the_others_stay(world):
     saved = view.save_settings(world.printer, {"warn_at": 0.55})
     assert saved == PrinterSettings(warn_at=0.55, action="alert")
     assert view.printer(world.printer).settings == saved
-    assert world.registrar.calls == [("settings_changed", world.printer)] * 2
+    assert world.registrar.calls == [("change_settings", world.printer)] * 2
     assert world.stores.audit.rows()[0].detail == "warn_at=0.55"
 
 

@@ -6,7 +6,7 @@ import secrets
 import tempfile
 import threading
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
@@ -21,7 +21,7 @@ from agent.protocol import Frame, State
 from hub.credentials import Credentials
 from hub.enrolment import Enrolments
 from hub.live import CameraLive, Live
-from hub.policy import settings_from
+from hub.policy import changed, settings_from
 from hub.regions import Region
 from hub.sharing import PersonSharing, SharingParts
 from hub.store.audit import Audit
@@ -113,8 +113,11 @@ class Registrar:
         self._world.history.forget(printer)
         self._world.live.drop(printer)
 
-    def settings_changed(self, printer):
+    def change_settings(self, printer, changes):
+        settings = changed(self._world.printers.get(printer).settings, changes)
+        self._world.printers.save_settings(printer, asdict(settings))
         self.changed.append(printer)
+        return settings
 
     def dismiss(self, printer):
         self.dismissed.append(printer)
