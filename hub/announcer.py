@@ -105,7 +105,9 @@ class Announcer:
         self.tell(_retained(topics.out(printer, "state"), state))
         self.tell(_retained(topics.out(printer, "verdict"), verdict))
         self.tell(_retained(topics.out(printer, "settings"), telling.settings(settings_from(row.settings))))
-        self._tell_seldom(_retained(topics.out(printer, "sight"), sight), now)
+        topic = topics.out(printer, "sight")
+        if sight is not None and self._due(topic, now):
+            self.tell(_retained(topic, sight))
 
     def tick_hub(self, health: Mapping[str, Any], now: float) -> None:
         """Tell how the hub itself is, and each integration how its printers are; `now` is monotonic."""
@@ -151,10 +153,6 @@ class Announcer:
     def _tell_again(self) -> None:
         self.connected()
         self.refresh()
-
-    def _tell_seldom(self, message: Message, now: float) -> None:
-        if self._due(message.topic, now):
-            self.tell(message)
 
     def _due(self, topic: str, now: float) -> bool:
         """Whether something was not told for a while; then it counts as told."""

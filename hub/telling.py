@@ -46,14 +46,15 @@ def settings(chosen: PrinterSettings) -> bytes:
     return _json(**knobs.told(chosen))
 
 
-def sight(live: PrinterLive, monotonic: float, now: float) -> bytes:
-    """When the newest frame came, as of `now` (Unix time), and how long the network looked at it."""
-    seen = max(
-        (each for each in live.cameras.values() if each.frame), key=lambda each: each.received, default=None
-    )
-    came = None if seen is None else datetime.fromtimestamp(now - (monotonic - seen.received), UTC)
-    took = None if seen is None or seen.took_ms is None else round(seen.took_ms, 1)
-    return _json(last_frame=None if came is None else came.isoformat(timespec="seconds"), inference_ms=took)
+def sight(live: PrinterLive, monotonic: float, now: float) -> bytes | None:
+    """When the newest frame came, as of `now` (Unix time), and how long the network looked at it; None before it."""
+    shown = [each for each in live.cameras.values() if each.frame]
+    if not shown:
+        return None
+    newest = max(shown, key=lambda each: each.received)
+    came = datetime.fromtimestamp(now - (monotonic - newest.received), UTC)
+    took = None if newest.took_ms is None else round(newest.took_ms, 1)
+    return _json(last_frame=came.isoformat(timespec="seconds"), inference_ms=took)
 
 
 def world(seen: Iterable[PrinterLive]) -> bytes:

@@ -149,9 +149,9 @@ def _programs_page(
 
 
 def _right(text: str) -> Right | None:
-    choices = {"view": Right.VIEW, "control": Right.CONTROL, "none": None}
+    choices = {"view": Right.VIEW, "control": Right.CONTROL, "settings": Right.OWN, "none": None}
     if text not in choices:
-        raise ValueError("choose what is allowed: view, control or nothing")
+        raise ValueError("choose what is allowed: view, control, settings or nothing")
     return choices[text]
 
 

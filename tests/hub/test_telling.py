@@ -40,7 +40,7 @@ def test_the_time_of_the_newest_frame_of_all_cameras():
     body = json.loads(telling.sight(live(old=old, new=new, never=CameraLive()), 100.0, T))
     assert datetime.fromisoformat(body["last_frame"]).timestamp() == T - 5
     assert body["inference_ms"] == 7.3
-    assert json.loads(telling.sight(live(), 100.0, T)) == {"last_frame": None, "inference_ms": None}
+    assert telling.sight(live(), 100.0, T) is None
 
 
 def test_a_world_counts_its_own_printers():

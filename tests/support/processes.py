@@ -44,11 +44,11 @@ def running(
             end(process)
 
 
-def end(process: subprocess.Popen) -> None:
+def end(process: subprocess.Popen, patience_s: float = 15) -> None:
     """Terminate, or kill what does not listen."""
     process.terminate()
     try:
-        process.wait(15)
+        process.wait(patience_s)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

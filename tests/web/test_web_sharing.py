@@ -109,6 +109,17 @@ def test_an_integration_is_shown_once_and_ended_at_once(bench, browser, world):
     assert world.credentials.authenticate(row.username, password.encode()) is None
 
 
+def test_settings_are_an_owners_to_grant(bench, browser, world):
+    olivia = browser("olivia")
+    box = shown(
+        olivia.post("/programs/integrations", {"label": "Home", f"right-{bench}": "settings"}),
+        "made-integration",
+    )
+    [row] = [row for row in world.printers.credentials() if row.kind == "integration"]
+    assert row.rights == {bench: Right.OWN}
+    assert "sensitivity" in box
+
+
 def test_an_integration_gets_no_printer_that_is_not_its_owners(bench, browser, world):
     """A foreign printer's id in the form is not even looked at."""
     answer = browser("mallory").post("/programs/integrations", {"label": "x", f"right-{bench}": "control"})
