@@ -27,11 +27,12 @@ class HubSection:
 
 @dataclass(frozen=True)
 class WebSection:
-    """The viewer. `secure_cookies` once it is reached by HTTPS through a proxy."""
+    """The viewer. `secure_cookies` once it is reached by HTTPS through a proxy, `ingress` inside Home Assistant."""
 
     host: str = "127.0.0.1"
     port: int = 8080
     secure_cookies: bool = False
+    ingress: bool = False
 
 
 @dataclass(frozen=True)

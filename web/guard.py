@@ -23,6 +23,7 @@ from werkzeug.exceptions import NotFound as PageNotFound
 
 from hub.store.people import Session
 from hub.views import NotAllowed, NotFound
+from web import ingress
 from web.site import signed_in, site
 
 #: Everything else asks for a sign-in first.
@@ -30,9 +31,12 @@ PUBLIC = frozenset(
     ("static", "auth.sign_in", "auth.link", "api.healthz", "api.document", "shared.page", "shared.frame")
 )
 
+_POLICY = (
+    "default-src 'self'; img-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self';"
+    " frame-ancestors"
+)
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob:; object-src 'none'; base-uri 'none';"
-    " form-action 'self'; frame-ancestors 'none'",
+    "Content-Security-Policy": f"{_POLICY} 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
@@ -114,6 +118,9 @@ def _signed_in_only() -> ResponseReturnValue | None:
 
 
 def _headers(response: Response) -> Response:
+    if ingress.framed():
+        response.headers["X-Frame-Options"] = "SAMEORIGIN"
+        response.headers["Content-Security-Policy"] = f"{_POLICY} 'self'"
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     if request.endpoint != "static":

@@ -9,7 +9,7 @@ from pathlib import Path
 from hub import cli
 from hub.app import Hub
 from hub.private_file import write_private
-from web import create_app
+from web import create_app, ingress
 from web.server import Viewer
 from web.site import Site
 
@@ -32,7 +32,10 @@ def make_viewer(hub: Hub) -> Viewer:
         secret_key=_secret_key(hub.settings.hub.data / "web.key"),
         secure_cookies=settings.secure_cookies,
     )
-    return Viewer(create_app(site), settings.host, settings.port)
+    app = create_app(site)
+    if settings.ingress:
+        ingress.install(app)
+    return Viewer(app, settings.host, settings.port)
 
 
 def _secret_key(path: Path) -> bytes:

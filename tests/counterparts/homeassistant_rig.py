@@ -72,7 +72,6 @@ NEW = Release(
     (
         "paho-mqtt==2.1.0",
         "PyTurboJPEG==1.7.5",
-        "PyNaCl==1.5.0",
         "numpy==2.2.2",
         "home-assistant-frontend==20250411.0",
         "ha-ffmpeg==3.2.2",
