@@ -73,8 +73,12 @@ def load(path: Path) -> AgentConfig:
     config = build(AgentConfig, read_toml(path), str(path))
     if not config.printer:
         raise SettingsError(f"{path}: there is no [[printer]] table")
+    credentials = [path.parent / each.credential for each in config.printer]
+    twice = [each for each in credentials if credentials.count(each) > 1]
+    if twice:
+        raise SettingsError(f"{path}: two printers use {twice[0]}: enrol each of them")
     return AgentConfig(
-        tuple(replace(each, credential=path.parent / each.credential) for each in config.printer)
+        tuple(replace(each, credential=path) for each, path in zip(config.printer, credentials))
     )
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from agent.endpoint import Endpoint
 from agent.seal import derive, seal_json
+from agent.trouble import told
 
 SCHEME = "printwarden://"
 _TIMEOUT_S = 15
@@ -87,7 +88,7 @@ def redeem(ticket: Ticket) -> Credential:
         _check_fingerprint(connection.sock, ticket.fingerprint)
         return _exchange(connection, "/enrol", {"id": ticket.identity, "secret": ticket.secret})
     except (OSError, http.client.HTTPException) as error:
-        raise EnrolmentError(f"no answer from {ticket.host}:{ticket.port}: {error}") from error
+        raise EnrolmentError(told(f"{ticket.host}:{ticket.port}", error)) from error
     finally:
         connection.close()
 
@@ -103,7 +104,7 @@ def rotate(credential: Credential, now: float) -> Credential:
     try:
         return _exchange(connection, "/rotate", {"printer": credential.printer, "sealed": sealed.decode()})
     except (OSError, http.client.HTTPException) as error:
-        raise EnrolmentError(f"no answer from {endpoint.host}:{endpoint.port}: {error}") from error
+        raise EnrolmentError(told(f"{endpoint.host}:{endpoint.port}", error)) from error
     finally:
         connection.close()
 

@@ -17,11 +17,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent.http_login import Login
+from agent.trouble import TIMEOUTS, told
 
 MAX_BODY = 8 * 1024 * 1024
 _PIECE = 64 * 1024
-#: One class only since Python 3.10.
-_TIMEOUTS = (TimeoutError, socket.timeout)
 _TROUBLE = (OSError, http.client.HTTPException, ValueError)  # ValueError: a key that cannot stand in a header
 
 
@@ -108,8 +107,8 @@ class Client:
                     raise
                 except _TROUBLE as error:
                     self._close()
-                    if fresh or isinstance(error, _TIMEOUTS):
-                        raise HttpError(_told(self.where, error)) from error
+                    if fresh or isinstance(error, TIMEOUTS):
+                        raise HttpError(told(self.where, error)) from error
 
     def open(self, path: str, timeout_s: float = 0) -> tuple[http.client.HTTPResponse, socket.socket]:
         """An endless reply on its own connection, and the socket that ends it when shut down; raises HttpError.
@@ -129,7 +128,7 @@ class Client:
                 response = self._send(connection, "GET", path, None)
         except _TROUBLE as error:
             connection.close()
-            raise HttpError(_told(self.where, error)) from error
+            raise HttpError(told(self.where, error)) from error
         return response, sock
 
     def close(self) -> None:
@@ -204,22 +203,10 @@ class Client:
                 connection = http.client.HTTPConnection(self._host, self._port, timeout=limit)
             connection.connect()
         except _TROUBLE as error:
-            raise HttpError(_told(self.where, error)) from error
+            raise HttpError(told(self.where, error)) from error
         return connection
 
     def _close(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-
-
-def _told(where: str, error: Exception) -> str:
-    if isinstance(error, _TIMEOUTS):
-        return f"{where} does not answer in time"
-    if isinstance(error, ConnectionRefusedError):
-        return f"{where} refuses connections: is it running?"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"{where}: its certificate is not trusted: {error.verify_message}"
-    if isinstance(error, http.client.BadStatusLine):
-        return f"{where} closed the connection or does not speak HTTP (it may still be starting)"
-    return f"{where}: {error or type(error).__name__}"

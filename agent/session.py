@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import random
-import socket
-import ssl
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,10 +13,12 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from agent.endpoint import Endpoint
+from agent.trouble import told
 
 KEEPALIVE_S = 20
 MAX_BACKOFF_S = 15.0
 MAX_QUEUED = 200
+REFUSED = "the broker refused"
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,8 @@ class Session:
         self._client.on_connect = self._connected
         self._client.on_disconnect = self._disconnected
         # paho calls this where it has caught the error and does not hand it over
-        self._client.on_connect_fail = lambda _client, _data: self._on_down(_words(sys.exc_info()[1]))
+        where = f"{endpoint.host}:{endpoint.port}"
+        self._client.on_connect_fail = lambda *_: self._on_down(told(where, sys.exc_info()[1]))
         self._client.on_message = self._received
 
     @property
@@ -137,7 +138,7 @@ class Session:
 
     def _connected(self, client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if reason.is_failure:
-            self._on_down(f"the broker refused: {reason}")
+            self._on_down(f"{REFUSED}: {reason}")
             return
         self._number += 1
         self._pace(0)
@@ -156,19 +157,6 @@ class Session:
             self._on_message(message.topic, bytes(message.payload), message.retain)
         except Exception:  # supervisor: one message must not end the thread that all later ones come by
             log.exception("a message on %s could not be dealt with", message.topic)
-
-
-def _words(error: BaseException | None) -> str:
-    """Why there is no connection, for a person."""
-    if isinstance(error, ConnectionRefusedError):
-        return "nothing listens there: is the hub running, and is the port right?"
-    if isinstance(error, TimeoutError):
-        return "no answer in time: is the machine on, and does a firewall let this through?"
-    if isinstance(error, socket.gaierror):
-        return "this name is not known here: is it right?"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"this is not the hub that enrolled this printer, or a clock is wrong ({error.verify_message})"
-    return f"no connection: {error}" if error else "no connection"
 
 
 def _gone(info: mqtt.MQTTMessageInfo) -> bool:

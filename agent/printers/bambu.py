@@ -17,7 +17,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from agent.camera.bambu import USER, pin
 from agent.clock import ticks
 from agent.printers.bambu_report import KEPT, signature_wanted, snapshot_of
-from agent.printers.base import CameraOffer, PrinterError, Snapshot, fits
+from agent.printers.base import CameraOffer, NotYet, PrinterError, Snapshot, fits
 from agent.printers.heaters import SwitchedOff
 from agent.printers.rest import number, table, text
 from agent.printers.runs import Run
@@ -25,6 +25,7 @@ from agent.printers.runs import Run
 _REPLY_S = 5.0
 _CONFIRM_S = 15.0
 _ASK_AFTER_S = 30.0
+_EARLY = ("not connected yet", "connected, but no report has come yet")
 _LOST_AFTER_S = 75.0
 _LARGEST = 512 * 1024
 _COMMANDS = {"pause": "pause", "resume": "resume", "cancel": "stop"}
@@ -59,7 +60,7 @@ class Bambu:
         self._replies: dict[str, dict[str, Any]] = {}
         self._heard = self._asked = float("-inf")
         self._number = 0
-        self._trouble = "not connected yet"
+        self._trouble = _EARLY[0]
         self._run, self._heaters = Run(), SwitchedOff()
         self._locked = ""
         self._client: mqtt.Client | None = None
@@ -91,7 +92,8 @@ class Bambu:
         with self._changed:
             quiet = now - self._heard
             if self._trouble or quiet > _LOST_AFTER_S:
-                raise PrinterError(f"Bambu: {self._trouble or f'no report for {quiet:.0f} s'}")
+                kind = NotYet if self._trouble in _EARLY else PrinterError
+                raise kind(f"Bambu: {self._trouble or f'no report for {quiet:.0f} s'}")
             if quiet > _ASK_AFTER_S and now - self._asked > _ASK_AFTER_S:
                 self._ask_for_all()
             return snapshot_of(self._report, self._run, self._control(), now, self._heaters.forget)
@@ -194,7 +196,7 @@ class Bambu:
             return
         client.subscribe(f"device/{self._settings.serial}/report")
         with self._changed:
-            self._report, self._trouble = {}, "connected, but no report has come yet"
+            self._report, self._trouble = {}, _EARLY[1]
             self._ask_for_all()
 
     def _disconnected(

@@ -28,6 +28,10 @@ class PrinterError(Exception):
     """The printer could not be reached or refused; the text names the printer and says why."""
 
 
+class NotYet(PrinterError):
+    """The connection to the printer is still being made."""
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """What a printer says of itself. Fields as in `protocol.State`; `job` is empty when there is none.

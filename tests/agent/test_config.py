@@ -46,6 +46,15 @@ def test_several_printers_with_their_cameras(tmp_path):
     assert second.camera == ()
 
 
+def test_a_fallback_belongs_to_its_printer(tmp_path):
+    text = TWO + '[printer.fallback]\naction = "run"\nrun = {command = ["true"]}\n'
+    first, second = load(written(tmp_path, text)).printer
+    assert (first.fallback.action, second.fallback.action) == ("none", "run")
+    assert second.fallback.run.command == ("true",)
+    with pytest.raises(SettingsError, match=r"printer\[1\].fallback: after_s: must be at least 120"):
+        load(written(tmp_path, text.replace('"run"', '"pause"\nafter_s = 5')))
+
+
 def test_a_credential_is_relative_to_the_settings_file(tmp_path):
     first, second = load(written(tmp_path, TWO)).printer
     assert first.credential == tmp_path / "a.json"
@@ -69,6 +78,7 @@ def test_drivers_are_made_from_their_options(tmp_path):
         (TWO.replace('"side-2"', '"Side 2"'), "name: 'Side 2': use 1 to 32 of a-z"),
         (TWO.replace('"folder"', '"webcam"'), "kind: 'webcam' is none of "),
         (TWO.replace("name =", "nam ="), "unknown key 'nam', did you mean 'name'"),
+        ("[[printer]]\nkind = 'simulated'\ncredential = 'a'\n" * 2, "two printers use .*a: enrol each"),
         ("[[printers]]", "unknown key 'printers', did you mean 'printer'"),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import queue
+import socket
 from types import SimpleNamespace
 
 import pytest
@@ -38,6 +40,24 @@ def test_a_message_that_cannot_be_dealt_with_ends_nothing(caplog, error):
 
 def test_before_there_is_a_connection_no_frame_is_sent_or_kept():
     assert not session(print).publish_newest(Message("a/b", b"frame"))
+
+
+def test_why_there_is_no_connection_is_told_in_words():
+    told = queue.Queue()
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    made = Session(
+        Endpoint("127.0.0.1", port),
+        username="u",
+        token="t",
+        client_id="c",
+        filters=(),
+        on_message=print,
+        on_down=told.put,
+    )
+    made.start()
+    assert told.get(timeout=30) == f"127.0.0.1:{port} refuses connections: is it running?"
+    made.stop()
 
 
 def test_stopping_what_was_never_started_is_no_error():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from agent.check import check
+from agent.config import load
 from agent.protocol import read_frame
-from tests.support.hubs import PATIENCE
-from tests.support.pictures import failing, fine
+from tests.support.hubs import PATIENCE, write_agent_settings
+from tests.support.pictures import clip, failing, fine
 from tests.support.waiting import until
 
 
@@ -82,3 +84,9 @@ def test_a_dry_run_says_so_and_leaves_the_printer_alone(rig):
 def _scores(rig, printer):
     rig.hub.history.flush()
     return printer.view.scores(printer.id, 0.0)
+
+
+def test_a_check_finds_nothing_to_mend_where_all_is_well(rig):
+    printer, said = rig.printer(), []
+    write_agent_settings(printer.home, clip(printer.home / "clip.mjpeg", fine(1)), loop=True)
+    assert check(load(printer.home / "agent.toml"), said.append) == 0, said
