@@ -173,11 +173,9 @@ def read_state(key: bytes, printer: str, payload: bytes) -> State:
 
 def pack_frame(key: bytes, printer: str, frame: Frame) -> bytes:
     """Put the header and the seal into `frame.jpeg`; raises ProtocolError if that is no JPEG or too large."""
-    header = asdict(frame)
+    header = {"v": VERSION, **vars(frame)}
     del header["jpeg"]
-    return seal_jpeg(
-        derive(key, "frame"), topics.frame(printer, frame.camera), {"v": VERSION, **header}, frame.jpeg
-    )
+    return seal_jpeg(derive(key, "frame"), topics.frame(printer, frame.camera), header, frame.jpeg)
 
 
 def read_frame(key: bytes, printer: str, camera: str, payload: bytes) -> Frame:

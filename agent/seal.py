@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Union
 
 KEY_BYTES = 32
 MAC_BYTES = 32
@@ -18,6 +18,9 @@ MAX_FRAME = 1_000_000
 
 #: One derived key for each direction and purpose: a detection worker may hold frame keys and never a command key.
 PURPOSES = ("frame", "state", "status", "ack", "command", "want", "intent", "rotate")
+
+#: A picture is sealed and checked without being copied.
+Bytes = Union[bytes, memoryview]
 
 _SOI = b"\xff\xd8"
 _COMMENT = b"\xff\xfe"
@@ -68,7 +71,7 @@ def seal_jpeg(key: bytes, topic: str, header: dict[str, Any], jpeg: bytes) -> by
     """
     if jpeg[:2] != _SOI:
         raise ProtocolError("malformed", "a frame must begin with a JPEG start marker")
-    rest = jpeg[2:]
+    rest = memoryview(jpeg)[2:]
     comment = _with_mac(key, topic, _encode(header), rest)
     if len(comment) > _MAX_COMMENT:
         raise ProtocolError("too_large", f"frame header of {len(comment)} bytes")
@@ -87,7 +90,7 @@ def open_jpeg(key: bytes, topic: str, payload: bytes) -> dict[str, Any]:
     end = 4 + int.from_bytes(payload[4:6], "big")
     if end < 6 or end > len(payload):
         raise ProtocolError("malformed", "the comment segment overruns the frame")
-    return _decode(_checked(key, topic, payload[6:end], payload[end:]))
+    return _decode(_checked(key, topic, payload[6:end], memoryview(payload)[end:]))
 
 
 def _encode(message: dict[str, Any]) -> bytes:
@@ -96,11 +99,11 @@ def _encode(message: dict[str, Any]) -> bytes:
     return json.dumps(message, separators=(",", ":"), allow_nan=False).encode()[:-1]
 
 
-def _with_mac(key: bytes, topic: str, head: bytes, rest: bytes) -> bytes:
+def _with_mac(key: bytes, topic: str, head: bytes, rest: Bytes) -> bytes:
     return head + _MAC_FIELD + _mac(key, topic, head, rest).encode() + b'"}'
 
 
-def _mac(key: bytes, topic: str, head: bytes, rest: bytes) -> str:
+def _mac(key: bytes, topic: str, head: bytes, rest: Bytes) -> str:
     """Topic and head are length-prefixed, so no two different messages feed the same bytes."""
     digest = hashlib.blake2b(key=key, digest_size=MAC_BYTES)
     for part in (topic.encode(), head):
@@ -110,7 +113,7 @@ def _mac(key: bytes, topic: str, head: bytes, rest: bytes) -> str:
     return digest.hexdigest()
 
 
-def _checked(key: bytes, topic: str, sealed: bytes, rest: bytes) -> bytes:
+def _checked(key: bytes, topic: str, sealed: bytes, rest: Bytes) -> bytes:
     head, tail = sealed[:-_MAC_TAIL], sealed[-_MAC_TAIL:]
     if not head or not tail.startswith(_MAC_FIELD) or not tail.endswith(b'"}'):
         raise ProtocolError("unsigned", "no seal at the end of the message")

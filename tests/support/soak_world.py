@@ -42,7 +42,7 @@ class World:
         home = self._folder / "agent"
         home.mkdir()
         for number, line in enumerate(self.hub.lines, 1):
-            credential = until(lambda line=line: _redeemed(line), 60, every_s=0.2)
+            credential = until(lambda line=line: redeemed(line), 60, every_s=0.2)
             behind = replace(credential, host="127.0.0.1", port=self.network.port)
             enrolment.save(behind, home / f"printer{number}.credential.json")
         (home / "agent.toml").write_text(self._settings(), encoding="utf-8")
@@ -137,7 +137,7 @@ def _faulty(card: dict) -> bool:
     return any(each["fault"] for each in card["cameras"])
 
 
-def _redeemed(line: str) -> Credential | None:
+def redeemed(line: str) -> Credential | None:
     """The credential once the hub answers."""
     try:
         return enrolment.redeem(enrolment.parse(line))
