@@ -6,8 +6,7 @@ import json
 import random
 import secrets
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,19 +16,17 @@ from paho.mqtt.enums import CallbackAPIVersion
 from agent.camera.bambu import USER, pin
 from agent.clock import ticks
 from agent.printers.bambu_report import KEPT, signature_wanted, snapshot_of
-from agent.printers.base import CameraOffer, NotYet, PrinterError, Snapshot, fits
-from agent.printers.heaters import SwitchedOff
+from agent.printers.base import CameraOffer, NotYet, PrinterError, Snapshot
+from agent.printers.driver import HEATERS, Driver
 from agent.printers.rest import number, table, text
-from agent.printers.runs import Run
 
 _REPLY_S = 5.0
-_CONFIRM_S = 15.0
 _ASK_AFTER_S = 30.0
 _EARLY = ("not connected yet", "connected, but no report has come yet")
 _LOST_AFTER_S = 75.0
 _LARGEST = 512 * 1024
 _COMMANDS = {"pause": "pause", "resume": "resume", "cancel": "stop"}
-_HEATERS = {"hotend_off_s": ("hotend", "M104"), "bed_off_s": ("bed", "M140")}
+_CODES = {"hotend": "M104", "bed": "M140"}
 _LOCKED = "this firmware obeys its maker's programs only: switch on LAN-only mode and developer mode"
 
 
@@ -50,18 +47,22 @@ class Settings:
             raise ValueError("serial must not contain / + #")
 
 
-class Bambu:
+class Bambu(Driver):
     """One printer. Reports come by themselves, most of them with the changes only."""
 
+    name = "Bambu"
+    after = frozenset(HEATERS)
+    instead = "the printer parks by itself"
+
     def __init__(self, settings: Settings, clock: Callable[[], float] = ticks) -> None:
-        self._settings, self._clock = settings, clock
+        super().__init__(clock)
+        self._settings = settings
         self._changed = threading.Condition()
         self._report: dict[str, Any] = {}
         self._replies: dict[str, dict[str, Any]] = {}
         self._heard = self._asked = float("-inf")
         self._number = 0
         self._trouble = _EARLY[0]
-        self._run, self._heaters = Run(), SwitchedOff()
         self._locked = ""
         self._client: mqtt.Client | None = None
 
@@ -98,26 +99,6 @@ class Bambu:
                 self._ask_for_all()
             return snapshot_of(self._report, self._run, self._control(), now, self._heaters.forget)
 
-    def pause(self, job: str, reason: str) -> None:
-        """Pause."""
-        self._order("pause", job)
-
-    def resume(self, job: str) -> None:
-        """Resume, after heaters that were switched off in the pause are hot again."""
-        self._order("resume", job)
-
-    def cancel(self, job: str, reason: str) -> None:
-        """Cancel."""
-        self._order("cancel", job)
-
-    def after_pause(self, options: Mapping[str, float]) -> None:
-        """Switch heaters off; the printer parks its head by itself, other moves are refused."""
-        if unknown := sorted(set(options) - set(_HEATERS)):
-            raise PrinterError(f"Bambu printers park by themselves: {', '.join(unknown)} is not done")
-        for heater, code in (_HEATERS[each] for each in options):
-            self._heaters.remember(heater, self.snapshot().temperatures.get(heater, (0.0, 0.0))[1])
-            self._heat(heater, code, 0.0)
-
     def cameras(self) -> tuple[CameraOffer, ...]:
         """RTSPS where the printer has it switched on, else the chamber camera's own protocol."""
         with self._changed:
@@ -138,28 +119,11 @@ class Bambu:
         }
         return (CameraOffer("chamber", {"kind": "bambu", "options": options}),)
 
-    def show(self, message: str) -> None:
-        """These printers show nothing."""
-        raise PrinterError("Bambu printers cannot show a message")
-
-    def _order(self, order: str, job: str) -> None:
-        now = self.snapshot()
-        if not fits(order, job, now):
-            return
-        if order == "resume":
-            codes = dict(_HEATERS.values())
-            self._heaters.restore(
-                now.temperatures, lambda heater, target: self._heat(heater, codes[heater], target)
-            )
+    def _give(self, order: str, job: str) -> None:
         self._command({"command": _COMMANDS[order], "param": ""})
 
-    def _heat(self, heater: str, code: str, target: float) -> None:
-        self._command({"command": "gcode_line", "param": f"{code} S{target:.0f}\n"})
-        until = time.monotonic() + _CONFIRM_S
-        while abs(self.snapshot().temperatures.get(heater, (0.0, -1.0))[1] - target) > 0.5:
-            if time.monotonic() > until:
-                raise PrinterError(f"the {heater} was told {target:g} °C and did not take it over")
-            time.sleep(0.3)
+    def _set_heater(self, heater: str, target: float) -> None:
+        self._command({"command": "gcode_line", "param": f"{_CODES[heater]} S{target:.0f}\n"})
 
     def _command(self, command: dict[str, str]) -> None:
         """Send and wait a moment for a refusal; what the printer really does is seen in its reports."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import urllib.parse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,11 +9,11 @@ from typing import Any
 
 from agent.clock import ticks
 from agent.http_client import Client
-from agent.printers.base import ORDERS, CameraOffer, PrinterError, Snapshot, fits
-from agent.printers.heaters import SwitchedOff
+from agent.printers.base import ORDERS, CameraOffer, PrinterError, Snapshot
+from agent.printers.driver import Polled
 from agent.printers.offers import offer
 from agent.printers.rest import Rest, number, one_line, rows, table, text, whole
-from agent.printers.runs import Run
+from agent.protocol import AFTER_PAUSE
 
 _PHASES = {
     "standby": "idle",
@@ -35,7 +34,6 @@ _OBJECTS = {
     "toolhead": ["position"],
 }
 _NAMES = {"hotend": "extruder", "bed": "heater_bed"}
-_HEATERS = {"hotend_off_s": "hotend", "bed_off_s": "bed"}
 
 
 @dataclass(frozen=True)
@@ -51,33 +49,22 @@ class Settings:
         Client(self.url)
 
 
-class Moonraker:
-    """One Moonraker, asked anew for every snapshot, so that a restart of Klipper or Moonraker needs no care."""
+class Moonraker(Polled):
+    """One Moonraker; a restart of Klipper or Moonraker needs no care."""
+
+    name = "Moonraker"
+    after = frozenset(AFTER_PAUSE)
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = ticks) -> None:
         headers = {"X-Api-Key": settings.key} if settings.key else {}
-        self._rest = Rest(
-            "Moonraker", settings.url, headers=headers, timeout_s=settings.timeout_s, ca=settings.ca
-        )
-        self._clock = clock
-        self._run, self._heaters = Run(), SwitchedOff()
-        self._lock = threading.Lock()
+        rest = Rest(self.name, settings.url, headers=headers, timeout_s=settings.timeout_s, ca=settings.ca)
+        super().__init__(rest, clock)
         self._retracted = 0.0
         self._position: list[float] = []
 
-    def start(self) -> None:
-        """Nothing to open: every snapshot asks."""
-
-    def stop(self) -> None:
-        """Close the kept connection."""
-        self._rest.close()
-
-    def snapshot(self) -> Snapshot:
+    def _look(self) -> Snapshot:
         """State, job and temperatures; raises PrinterError also while Klipper is down or starting."""
-        with self._lock:  # an older answer taken after a newer one would look like another print
-            return self._snapshot()
-
-    def _snapshot(self) -> Snapshot:
+        asked = self._clock()
         answers = self._ask(
             ("printer.objects.query", {"objects": _OBJECTS}),
             ("server.history.list", {"limit": 1, "order": "desc"}),
@@ -89,30 +76,16 @@ class Moonraker:
         if klippy.get("state") != "ready":
             raise PrinterError(f"Klipper is {text(klippy.get('state')) or 'not ready'}")
         latest = rows(table(answers[1], "result").get("jobs"))  # none where the history is switched off
-        return self._told(status, latest[0] if latest else {})
-
-    def pause(self, job: str, reason: str) -> None:
-        """Pause; without a running print Moonraker would say "ok" and note a pause all the same."""
-        self._order("pause", job)
-
-    def resume(self, job: str) -> None:
-        """Resume, after what was switched off is hot again and what was retracted is pushed back."""
-        self._order("resume", job)
-
-    def cancel(self, job: str, reason: str) -> None:
-        """Cancel."""
-        self._order("cancel", job)
+        return self._told(status, latest[0] if latest else {}, asked)
 
     def after_pause(self, options: Mapping[str, float]) -> None:
-        """Retract and lift by G-code, switch heaters off; each is seen in what Klipper reports."""
+        """Retract and lift by G-code, then the heaters; each is seen in what Klipper reports."""
         if options.get("retract_mm"):
             self._move(3, -options["retract_mm"])
             self._retracted += options["retract_mm"]
         if options.get("lift_mm"):
             self._move(2, options["lift_mm"])
-        for heater in (name for option, name in _HEATERS.items() if option in options):
-            self._heaters.remember(heater, self.snapshot().temperatures.get(heater, (0.0, 0.0))[1])
-            self._heat(heater, 0.0)
+        super().after_pause(options)
 
     def cameras(self) -> tuple[CameraOffer, ...]:
         """The webcams that Moonraker knows and that are enabled."""
@@ -136,12 +109,16 @@ class Moonraker:
         """Show a line on the display; waits while Klipper is busy, for instance heating."""
         self._script(f'SET_DISPLAY_TEXT MSG="{one_line(message)}"')
 
-    def _told(self, status: dict[str, Any], latest: dict[str, Any]) -> Snapshot:
+    def _told(self, status: dict[str, Any], latest: dict[str, Any], asked: float) -> Snapshot:
         stats, card = table(status, "print_stats"), table(status, "virtual_sdcard")
         phase = _PHASES.get(text(stats.get("state")), "unknown")
         printed = number(stats.get("total_duration"), 0, 1e6) or 0.0
         if phase in ORDERS:
-            self._follow(stats, number(card.get("file_position"), 0) or 0.0, printed, latest)
+            file = text(stats.get("filename"))
+            mine = latest.get("status") == "in_progress" and latest.get("filename") == file
+            name = text(latest.get("job_id")) if mine else ""
+            place = number(card.get("file_position"), 0) or 0.0
+            self._follow((file,), place, printed, name=name, asked=asked)
         else:
             self._run.over()
         progress = number(card.get("progress"), 0, 1)
@@ -167,24 +144,15 @@ class Moonraker:
             message=text(stats.get("message")),
         )
 
-    def _follow(self, stats: dict[str, Any], place: float, printed: float, latest: dict[str, Any]) -> None:
-        file = stats.get("filename")
-        mine = latest.get("status") == "in_progress" and latest.get("filename") == file
-        name = text(latest.get("job_id")) if mine else ""
-        before = self._run.job
-        if self._run.active((str(file),), place, printed, self._clock(), name) != before:
-            self._heaters.forget()
-            self._retracted = 0.0
+    def _another_print(self) -> None:
+        super()._another_print()
+        self._retracted = 0.0
 
-    def _order(self, order: str, job: str) -> None:
-        now = self.snapshot()
-        if not fits(order, job, now):
-            return
-        if order == "resume":
-            self._heaters.restore(now.temperatures, self._heat)
-            if self._retracted:
-                self._move(3, self._retracted)
-                self._retracted = 0.0
+    def _give(self, order: str, job: str) -> None:
+        """Retracted filament is pushed back first. What Klipper does afterwards counts, not what it answers."""
+        if order == "resume" and self._retracted:
+            self._move(3, self._retracted)
+            self._retracted = 0.0
         try:
             self._rpc(f"printer.print.{order}", timeout_s=_SLOW_S)
         except PrinterError:
@@ -209,10 +177,8 @@ class Moonraker:
         if len(self._position) <= axis or abs(self._position[axis] - before[axis] - distance) > 0.05:
             raise PrinterError(f"the printer was told to move by {distance:g} mm and did not")
 
-    def _heat(self, heater: str, target: float) -> None:
+    def _set_heater(self, heater: str, target: float) -> None:
         self._script(f"SET_HEATER_TEMPERATURE HEATER={_NAMES[heater]} TARGET={target:g}")
-        if abs(self.snapshot().temperatures.get(heater, (0.0, -1.0))[1] - target) > 0.5:
-            raise PrinterError(f"the {heater} was told {target:g} °C and did not take it over")
 
     def _script(self, lines: str) -> None:
         self._rpc("printer.gcode.script", {"script": lines}, timeout_s=_SLOW_S)

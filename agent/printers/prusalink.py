@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from agent.clock import ticks
 from agent.http_client import Client
 from agent.http_login import Login
-from agent.printers.base import ORDERS, CameraOffer, PrinterError, Snapshot, fits
+from agent.printers.base import ORDERS, PrinterError, Snapshot
+from agent.printers.driver import Polled
 from agent.printers.rest import Rest, number, table, text, whole
-from agent.printers.runs import Run
 
 _PHASES = {
     "IDLE": "idle",
@@ -44,38 +42,28 @@ class Settings:
         Client(self.url)
 
 
-class PrusaLink:
-    """One printer, asked anew for every snapshot."""
+class PrusaLink(Polled):
+    """One printer. It has no camera that can be read over the LAN, shows no messages and takes no G-code."""
+
+    name = "PrusaLink"
+    instead = "the printer parks and cools by its own rules"
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = ticks) -> None:
         login = Login(settings.user, settings.password, scheme="digest") if settings.password else None
         headers = {"X-Api-Key": settings.key} if settings.key else {}
-        self._rest = Rest(
-            "PrusaLink",
+        rest = Rest(
+            self.name,
             settings.url,
             headers=headers,
             login=login,
             timeout_s=settings.timeout_s,
             ca=settings.ca,
         )
-        self._clock = clock
-        self._run = Run()
-        self._lock = threading.Lock()
+        super().__init__(rest, clock)
         self._id = ""
 
-    def start(self) -> None:
-        """Nothing to open: every snapshot asks."""
-
-    def stop(self) -> None:
-        """Close the kept connection."""
-        self._rest.close()
-
-    def snapshot(self) -> Snapshot:
+    def _look(self) -> Snapshot:
         """State, job and temperatures."""
-        with self._lock:  # an older answer taken after a newer one would look like another print
-            return self._snapshot()
-
-    def _snapshot(self) -> Snapshot:
         status = self._rest.get("api/v1/status")
         printer, job = table(status, "printer"), table(status, "job")
         state = text(printer.get("state")).upper()
@@ -86,7 +74,10 @@ class PrusaLink:
         file = ""
         if phase in ORDERS:
             file = self._file()
-            self._follow(job, file)
+            self._id = text(whole(job.get("id")))
+            printed = number(job.get("time_printing"), 0) or 0.0
+            # the printer's numbers begin anew when it is switched off, so the time printed counts too
+            self._follow((self._id, file), number(job.get("progress"), 0) or 0.0, printed)
         else:
             self._run.over()
         percent = number(job.get("progress"), 0, 100) if phase in ORDERS else None
@@ -106,30 +97,6 @@ class PrusaLink:
             message=text(table(printer, "status_printer").get("message")) or state,
         )
 
-    def pause(self, job: str, reason: str) -> None:
-        """Pause this job and no other: the printer itself checks its number."""
-        self._order("pause", job)
-
-    def resume(self, job: str) -> None:
-        """Resume this job."""
-        self._order("resume", job)
-
-    def cancel(self, job: str, reason: str) -> None:
-        """Cancel this job."""
-        self._order("cancel", job)
-
-    def after_pause(self, options: Mapping[str, float]) -> None:
-        """PrusaLink takes no G-code; the printer parks and cools by its own rules."""
-        raise PrinterError(f"PrusaLink cannot do {', '.join(sorted(options))}: the printer parks by itself")
-
-    def cameras(self) -> tuple[CameraOffer, ...]:
-        """None: the printers' own PrusaLink has no camera that can be read over the LAN."""
-        return ()
-
-    def show(self, message: str) -> None:
-        """PrusaLink shows nothing."""
-        raise PrinterError("PrusaLink cannot show a message")
-
     def _file(self) -> str:
         reply = self._rest.call("GET", "api/v1/job")
         if reply.status in (204, 404):
@@ -137,15 +104,8 @@ class PrusaLink:
         file = table(self._rest.parsed(self._rest.checked(reply, "tell the job")), "file")
         return text(file.get("display_name") or file.get("name"))
 
-    def _follow(self, job: dict[str, Any], file: str) -> None:
-        """The printer's job numbers begin anew when it is switched off, so the time printed counts too."""
-        self._id = text(whole(job.get("id")))
-        printed = number(job.get("time_printing"), 0) or 0.0
-        self._run.active((self._id, file), number(job.get("progress"), 0) or 0.0, printed, self._clock())
-
-    def _order(self, order: str, job: str) -> None:
-        if not fits(order, job, self.snapshot()):
-            return
+    def _give(self, order: str, job: str) -> None:
+        """The order names the job's number, which the printer itself checks."""
         method, path = _CALLS[order]
         reply = self._rest.call(method, f"api/v1/job/{self._id}{path}")
         if reply.status == 404:

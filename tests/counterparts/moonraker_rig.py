@@ -211,6 +211,25 @@ class Moonraker:
         assert status == 200, answer
         until(lambda: self.state() in ("printing", "complete"), 60)
 
+    def noted(self, name: str) -> dict:
+        """Print a file until the history has it, and return its entry there.
+
+        Moonraker takes no notice of a print that begins right after Klipper got ready.
+        """
+
+        def entry():
+            jobs = self.call("GET", "/server/history/list?limit=1&order=desc")[1]["result"]["jobs"]
+            known = bool(jobs) and (jobs[0]["filename"], jobs[0]["status"]) == (name, "in_progress")
+            return jobs[0] if known else None
+
+        def begun():
+            self.quiet()
+            self.print(name)
+            with contextlib.suppress(AssertionError):
+                return until(entry, 5, 0.2)
+
+        return until(begun, 120)
+
     def quiet(self) -> None:
         """Cancel what runs."""
         if self.state() in ("printing", "paused"):

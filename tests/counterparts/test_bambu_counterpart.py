@@ -125,7 +125,7 @@ def test_heaters_after_a_pause(rig, printer):
     job = printer.snapshot().job
     printer.pause(job, "test")
     reached(printer, "paused")
-    with pytest.raises(PrinterError, match="park by themselves: lift_mm"):
+    with pytest.raises(PrinterError, match="cannot do lift_mm: the printer parks by itself"):
         printer.after_pause({"lift_mm": 5, "hotend_off_s": 0})
     printer.after_pause({"hotend_off_s": 0})
     assert printer.snapshot().temperatures["hotend"] == (0.0, 0.0)

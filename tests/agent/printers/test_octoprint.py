@@ -191,7 +191,7 @@ def test_answers_of_any_shape_end_in_a_snapshot_or_the_one_error(job, printer, f
 
 def test_a_heater_without_a_reading_is_not_called_off(octoprint, monkeypatch):
     fake, driver = octoprint
-    monkeypatch.setattr("agent.printers.octoprint._CONFIRM_S", 0.1)
+    monkeypatch.setattr("agent.printers.driver.CONFIRM_S", 0.1)
     fake.flags = {"paused"}
     with pytest.raises(PrinterError, match="no reading of the hotend"):
         driver.after_pause({"hotend_off_s": 0})

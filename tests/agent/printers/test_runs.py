@@ -45,3 +45,18 @@ def test_an_id_that_comes_late_does_not_make_another_print_of_it():
     assert run.active(FILE_A, 2.0, 2.0, 1.0, "0001") == first
     assert run.active(FILE_A, 3.0, 3.0, 2.0) == first
     assert run.active(FILE_A, 4.0, 4.0, 3.0, "0002") == "0002"
+
+
+@pytest.mark.parametrize(
+    ("printed", "asked", "came", "same"),
+    [
+        (12.0, 12.0, 12.1, True),
+        (12.0, 12.0, 30.0, True),  # a slow answer tells nothing
+        (10.1, 10.2, 12.0, True),
+        (10.2, 13.0, 13.1, False),  # begun about 3 s later: the same file, at the same place
+    ],
+)
+def test_a_clock_that_runs_on_in_pauses_tells_when_the_print_began(printed, asked, came, same):
+    run = Run()
+    first = run.active(FILE_A, 90.0, 10.0, 10.1, asked=9.9)
+    assert (run.active(FILE_A, 95.0, printed, came, asked=asked) == first) is same
