@@ -12,6 +12,7 @@ KINDS = {
     "action": "agent.printers.action",
     "bambu": "agent.printers.bambu",
     "camera_only": "agent.printers.camera_only",
+    "duet": "agent.printers.duet",
     "moonraker": "agent.printers.moonraker",
     "octoprint": "agent.printers.octoprint",
     "prusalink": "agent.printers.prusalink",

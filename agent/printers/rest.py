@@ -33,16 +33,24 @@ class Rest:
         self._client.close()
 
     def call(
-        self, method: str, path: str, data: Any = None, *, timeout_s: float = 0, repeatable: bool = False
+        self,
+        method: str,
+        path: str,
+        data: Any = None,
+        *,
+        timeout_s: float = 0,
+        repeatable: bool | None = None,
     ) -> Reply:
-        """A reply of any status; `path` is relative to the printer's address."""
+        """A reply of any status; `path` is relative to the printer's address.
+
+        What is `repeatable`, by default a GET, may be sent a second time when a kept connection turns out dead.
+        """
         path = f"{self._prefix}/{path}"
         try:
-            if method == "GET":
-                return self._client.get(path, timeout_s=timeout_s)
             if method == "POST":
-                return self._client.post(path, data, timeout_s=timeout_s, repeatable=repeatable)
-            return self._client.call(method, path, timeout_s=timeout_s)
+                return self._client.post(path, data, timeout_s=timeout_s, repeatable=bool(repeatable))
+            again = method == "GET" if repeatable is None else repeatable
+            return self._client.call(method, path, timeout_s=timeout_s, repeatable=again)
         except HttpError as error:
             raise PrinterError(f"{self.name}: {error}") from error
 

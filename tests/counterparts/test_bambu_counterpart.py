@@ -1,9 +1,6 @@
 """The Bambu driver and camera against a pretended printer, which an independent client accepts as one."""
 
 import base64
-import json
-import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +12,7 @@ from agent.printers.bambu import Settings, create
 from agent.printers.base import PrinterError
 from tests.agent.camera.pictures import noise
 from tests.counterparts.bambu_rig import CODE, FULL, SERIAL, Bambu
-from tests.support.environments import environment
+from tests.support.clients import told_by
 from tests.support.printers import phase, reached, told
 from tests.support.waiting import until
 
@@ -56,14 +53,8 @@ def printer(rig):
 
 
 def test_an_independent_client_takes_it_for_a_printer(rig):
-    python = environment("bambulabs-api-2.6.6", "bambulabs-api==2.6.6") / "python"
-    arguments = [str(rig.port), str(rig.camera_port), CODE, SERIAL]
-    program = str(Path(__file__).with_name("bambu_client.py"))
-    done = subprocess.run(
-        [str(python), program, *arguments], capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    seen = json.loads(done.stdout.splitlines()[-1])
+    ports = (str(rig.port), str(rig.camera_port))
+    seen = told_by("bambulabs-api==2.6.6", "bambu_client.py", *ports, CODE, SERIAL)
     assert seen["states"] == ["PAUSE", "RUNNING", "FAILED"]
     assert (seen["percent"], seen["layer"]) == (41, 12)
     assert base64.b64decode(seen["picture"]) in rig.pictures

@@ -1,16 +1,12 @@
 """The PrusaLink driver against a pretended printer, which an independent client accepts as one."""
 
-import json
-import subprocess
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 
 from agent.printers.base import PrinterError
 from agent.printers.prusalink import Settings, create
 from tests.counterparts.prusalink_rig import PASSWORD, USER, PrusaLink
-from tests.support.environments import environment
+from tests.support.clients import told_by
 from tests.support.printers import JSON, Canned, phase, reached, sendable
 from tests.support.web import serve
 
@@ -33,11 +29,7 @@ def printer(rig):
 @pytest.mark.timeout(300)
 def test_an_independent_client_takes_it_for_a_printer(rig):
     rig.begin()
-    python = environment("pyprusalink-3.1.0", "pyprusalink==3.1.0") / "python"
-    program = [str(python), str(Path(__file__).with_name("prusalink_client.py")), rig.url, USER, PASSWORD]
-    done = subprocess.run(program, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {
+    assert told_by("pyprusalink==3.1.0", "prusalink_client.py", rig.url, USER, PASSWORD) == {
         "file": "benchy.bgcode",
         "seen": ["PRINTING", "PAUSED", "PRINTING", "STOPPED"],
         "refused": ["NotFound", "NotFound"],

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests.counterparts import bambu_rig, prusalink_rig
+from tests.counterparts import bambu_rig, duet_rig, prusalink_rig
 from tests.counterparts.bambu_rig import Bambu
+from tests.counterparts.duet_rig import Duet
 from tests.counterparts.moonraker_rig import Moonraker
 from tests.counterparts.octoprint_rig import OctoPrint
 from tests.counterparts.prusalink_rig import PrusaLink
@@ -92,7 +93,21 @@ def prusalink(_folder) -> Iterator[Bench]:
         yield Bench(options, rig.begin, lambda: rig.state, "PRINTING", "PAUSED")
 
 
-BENCHES = {each.__name__: each for each in (octoprint, moonraker, bambu, prusalink)}
+@contextlib.contextmanager
+def duet(_folder) -> Iterator[Bench]:
+    rig, seconds = Duet(), itertools.count(90, -1)
+
+    def begin():
+        rig.end()
+        rig.begin()
+        rig.job["duration"] = next(seconds)
+
+    with serve(rig.answer) as url:
+        options = {"url": url, "password": duet_rig.PASSWORD}
+        yield Bench(options, begin, lambda: rig.status, "processing", "paused", {"hotend_off_s": 1.0})
+
+
+BENCHES = {each.__name__: each for each in (octoprint, moonraker, bambu, prusalink, duet)}
 
 
 @contextlib.contextmanager

@@ -61,8 +61,8 @@ class Canned:
     def __init__(self, answers: dict[str, object], status: int = 200) -> None:
         self.answers, self.status = answers, status
 
-    def get(self, path: str, *, timeout_s: float = 0) -> Reply:
+    def call(self, method: str, path: str, *, timeout_s: float = 0, repeatable: bool = False) -> Reply:
         return Reply(self.status, json.dumps(self.answers[path.lstrip("/").partition("?")[0]]).encode())
 
     def post(self, path: str, data: object, *, timeout_s: float = 0, repeatable: bool = False) -> Reply:
-        return self.get(path)
+        return self.call("POST", path)
