@@ -19,7 +19,7 @@ TEMPLATE = """\
 # One [[printer]] table for each printer; docs/printers.md and docs/cameras.md list the kinds and their options.
 [[printer]]
 credential = "{credential}"
-kind = "camera_only"        # octoprint, moonraker, bambu, prusalink, duet, action, camera_only, simulated
+kind = "camera_only"        # octoprint, moonraker, bambu, prusalink, duet, elegoo, action, camera_only, simulated
 [printer.options]
 
 [[printer.camera]]

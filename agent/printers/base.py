@@ -13,6 +13,7 @@ KINDS = {
     "bambu": "agent.printers.bambu",
     "camera_only": "agent.printers.camera_only",
     "duet": "agent.printers.duet",
+    "elegoo": "agent.printers.elegoo",
     "moonraker": "agent.printers.moonraker",
     "octoprint": "agent.printers.octoprint",
     "prusalink": "agent.printers.prusalink",

@@ -51,9 +51,9 @@ class Request(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def serve(answer: Callable[[Request], None], port: int = 0) -> Iterator[str]:
+def serve(answer: Callable[[Request], None], port: int = 0, host: str = "127.0.0.1") -> Iterator[str]:
     """Run `answer` for every request; yields the base address. Open connections are cut at the end."""
-    server = ThreadingHTTPServer(("127.0.0.1", port), Request, bind_and_activate=False)
+    server = ThreadingHTTPServer((host, port), Request, bind_and_activate=False)
     server.allow_reuse_address = server.daemon_threads = True
     server.block_on_close = False
     server.answer, server.open = answer, set()
@@ -62,7 +62,7 @@ def serve(answer: Callable[[Request], None], port: int = 0) -> Iterator[str]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"http://{host}:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()
