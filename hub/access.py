@@ -18,7 +18,7 @@ DISCOVERY = "homeassistant"
 HUB_NODE = "hub"
 SHARED = "$share/"
 
-_IDENTITY = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_IDENTITY = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class Kind(StrEnum):

@@ -1,9 +1,8 @@
-"""The command line's users and printers. Works beside a running hub, which notices changes by itself."""
+"""The command line's printers and audit log. Works beside a running hub, which notices changes by itself."""
 
 from __future__ import annotations
 
 import argparse
-import getpass
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -14,8 +13,10 @@ from typing import Any
 import segno
 
 from hub import certificates
+from hub.accounts import AccountParts, Accounts
 from hub.enrolment import LIFETIME_S, Enrolments, Invitation
 from hub.private_file import write_private
+from hub.registrar import check_quota
 from hub.settings import HubSettings, load
 from hub.store.audit import Audit
 from hub.store.database import Database
@@ -39,10 +40,22 @@ class Office:
             Audit(self.database),
         )
 
-    def remove(self, row: PrinterRow) -> None:
+    def accounts(self) -> Accounts:
+        """Everybody's account; a hub that runs notices by itself what is changed here."""
+        parts = AccountParts(self.people, self.printers, self.audit, keeper=self, changed=lambda: None)
+        return Accounts(parts, ACTOR)
+
+    def remove(self, printer: str) -> None:
         """Remove a printer with its history and pictures, whether or not a hub runs that would do it."""
-        self.printers.remove(row.id)
-        self.history.forget(row.id)
+        self.printers.remove(printer)
+        self.history.forget(printer)
+
+    def hand_over(self, printer: str, owner: str) -> PrinterRow:
+        """A new printer of a new owner in place of an old one; raises ValueError beyond the quota."""
+        check_quota(self.people, self.printers, owner)
+        new = self.printers.hand_over(known_printer(self, printer), owner, time.time())
+        self.history.forget(printer)
+        return new
 
     def note(self, action: str, object_: str, detail: str = "") -> None:
         """Write into the audit log."""
@@ -50,25 +63,12 @@ class Office:
 
 
 def add_commands(commands: Any) -> None:
-    """Add `user`, `printer` and `audit` to the command line."""
-    users = commands.add_parser("user", help="people who can sign in").add_subparsers(
-        required=True, metavar="ACTION"
-    )
-    add = _action(users, "add", "add a person", _user_add)
-    add.add_argument("name")
-    add.add_argument("--admin", action="store_true", help="may manage people")
-    add.add_argument("--link", action="store_true", help="no password; show a one-time sign-in link instead")
-    _action(users, "list", "list people", _user_list)
-    _action(users, "password", "set a password", _user_password).add_argument("name")
-    _action(users, "link", "show a one-time sign-in link", _user_link).add_argument("name")
-    quota = _action(users, "quota", "set how many printers a person may own", _user_quota)
-    quota.add_argument("name")
-    quota.add_argument("printers", type=int)
+    """Add `printer` and `audit` to the command line."""
     printers = commands.add_parser("printer", help="printers").add_subparsers(required=True, metavar="ACTION")
-    new = _action(printers, "add", "add a printer and show its enrolment line", _printer_add)
+    new = action(printers, "add", "add a printer and show its enrolment line", _printer_add)
     new.add_argument("name")
     new.add_argument("--owner", required=True, help="the person who owns it")
-    batch = _action(
+    batch = action(
         printers, "batch", "add many printers and write their enrolment lines into a file", _printer_batch
     )
     batch.add_argument("prefix", help='names become "PREFIX 1", "PREFIX 2", ...')
@@ -76,7 +76,7 @@ def add_commands(commands: Any) -> None:
     batch.add_argument("file", type=Path, help="readable by its owner only; one name and line a row")
     batch.add_argument("--owner", required=True)
     batch.add_argument("--hours", type=float, default=24.0, help="how long the lines work (%(default)s)")
-    move = _action(
+    move = action(
         printers,
         "move",
         "give a printer to another owner: a new id, no history, enrolled anew",
@@ -85,19 +85,20 @@ def add_commands(commands: Any) -> None:
     move.add_argument("printer", help="id or name")
     move.add_argument("--to", required=True, help="the new owner")
     move.add_argument("--yes", action="store_true", help="do not ask")
-    _action(printers, "list", "list printers", _printer_list)
-    _action(printers, "invite", "show a fresh enrolment line", _printer_invite).add_argument(
+    action(printers, "list", "list printers", _printer_list)
+    action(printers, "invite", "show a fresh enrolment line", _printer_invite).add_argument(
         "printer", help="id or name"
     )
-    remove = _action(printers, "remove", "remove a printer with its history", _printer_remove)
+    remove = action(printers, "remove", "remove a printer with its history", _printer_remove)
     remove.add_argument("printer", help="id or name")
     remove.add_argument("--yes", action="store_true", help="do not ask")
     audit = commands.add_parser("audit", help="the audit log").add_subparsers(required=True, metavar="ACTION")
-    _action(audit, "verify", "check that no row was changed or removed", _audit_verify)
-    _action(audit, "list", "show the newest rows", _audit_list)
+    action(audit, "verify", "check that no row was changed or removed", _audit_verify)
+    action(audit, "list", "show the newest rows", _audit_list)
 
 
-def _action(group: Any, name: str, text: str, run: Callable[[Office, argparse.Namespace], int]) -> Any:
+def action(group: Any, name: str, text: str, run: Callable[[Office, argparse.Namespace], int]) -> Any:
+    """A command that works on the database of the hub; returns its parser."""
     parser = group.add_parser(name, help=text)
     parser.set_defaults(run=lambda options: _with_office(options, run))
     return parser
@@ -119,55 +120,19 @@ def _office(settings: HubSettings) -> Iterator[Office]:
         office.database.stop()
 
 
-def _user_add(office: Office, options: argparse.Namespace) -> int:
-    password = None if options.link else _ask_password()
-    office.people.add(options.name, password, role="admin" if options.admin else "user", now=time.time())
-    office.note("add_user", options.name)
-    print(f"added {options.name}")
-    return _user_link(office, options) if options.link else 0
-
-
-def _user_list(office: Office, _options: argparse.Namespace) -> int:
-    for person in office.people.all():
-        print(
-            f"{person.name:20} {person.role:6} owns {office.printers.owned_by(person.name)} of {person.quota} printers"
-        )
-    return 0
-
-
-def _user_password(office: Office, options: argparse.Namespace) -> int:
-    _known_person(office, options.name)
-    office.people.set_password(options.name, _ask_password())
-    office.note("set_password", options.name)
-    print(f"changed; {options.name} is signed out everywhere")
-    return 0
-
-
-def _user_link(office: Office, options: argparse.Namespace) -> int:
-    _known_person(office, options.name)
-    web = office.settings.web
-    secret = office.people.mint_link(options.name, time.time())
-    office.note("sign_in_link", options.name)
-    print(f"http://{web.host}:{web.port}/sign-in/{secret}   (works once, for 15 minutes)")
-    return 0
-
-
 def _printer_add(office: Office, options: argparse.Namespace) -> int:
-    _known_door(office)
-    person = _known_person(office, options.owner)
-    owner = office.people.get(person)
-    assert owner is not None
-    if office.printers.owned_by(person) >= owner.quota:
-        raise ValueError(f"{person} may own {owner.quota} printers")
+    known_door(office)
+    person = known_person(office, options.owner)
+    check_quota(office.people, office.printers, person)
     row = office.printers.add(checked_name(options.name), person, time.time())
     office.note("add_printer", row.id, row.name)
-    return _invite(office, row)
+    return invite(office, row)
 
 
 def _printer_batch(office: Office, options: argparse.Namespace) -> int:
     """All printers or none: everything is checked for the whole batch first."""
-    _known_door(office)
-    person = office.people.get(_known_person(office, options.owner))
+    known_door(office)
+    person = office.people.get(known_person(office, options.owner))
     assert person is not None
     free = person.quota - office.printers.owned_by(person.name)
     if not 1 <= options.count <= free:
@@ -191,28 +156,15 @@ def _printer_batch(office: Office, options: argparse.Namespace) -> int:
 
 def _printer_move(office: Office, options: argparse.Namespace) -> int:
     """A new owner means a new printer: nothing of the old one's key, history or grants goes along."""
-    _known_door(office)
-    old, person = known_printer(office, options.printer), _known_person(office, options.to)
+    known_door(office)
+    old, person = known_printer(office, options.printer), known_person(office, options.to)
     question = f"move {old.name!r} from {old.owner} to {person}? Its history ends. Type its name: "
     if not options.yes and input(question) != old.name:
         print("nothing was moved")
         return 1
-    owner = office.people.get(person)
-    assert owner is not None
-    if office.printers.owned_by(person) >= owner.quota:
-        raise ValueError(f"{person} may own {owner.quota} printers")
-    new = office.printers.add(old.name, person, time.time())
-    office.printers.save_settings(new.id, old.settings)
-    office.remove(old)
+    new = office.hand_over(old.id, person)
     office.note("move_printer", new.id, f"was {old.id} of {old.owner}")
-    return _invite(office, new)
-
-
-def _user_quota(office: Office, options: argparse.Namespace) -> int:
-    office.people.set_quota(_known_person(office, options.name), options.printers)
-    office.note("set_quota", options.name, str(options.printers))
-    print(f"{options.name} may own {options.printers} printers")
-    return 0
+    return invite(office, new)
 
 
 def _printer_list(office: Office, _options: argparse.Namespace) -> int:
@@ -222,7 +174,7 @@ def _printer_list(office: Office, _options: argparse.Namespace) -> int:
 
 
 def _printer_invite(office: Office, options: argparse.Namespace) -> int:
-    return _invite(office, known_printer(office, options.printer))
+    return invite(office, known_printer(office, options.printer))
 
 
 def _printer_remove(office: Office, options: argparse.Namespace) -> int:
@@ -230,7 +182,7 @@ def _printer_remove(office: Office, options: argparse.Namespace) -> int:
     if not options.yes and input(f"remove {row.name!r} of {row.owner} for good? Type its name: ") != row.name:
         print("nothing was removed")
         return 1
-    office.remove(row)
+    office.remove(row.id)
     office.note("remove_printer", row.id, row.name)
     print(f"removed {row.name}")
     return 0
@@ -251,7 +203,7 @@ def _audit_list(office: Office, _options: argparse.Namespace) -> int:
 
 def _mint(office: Office, row: PrinterRow, lifetime: float) -> Invitation:
     section = office.settings.hub
-    _known_door(office)
+    known_door(office)
     made = certificates.ensure(section.data / "tls", section.names)
     return Enrolments(office.printers, office.audit).mint(
         row.owner,
@@ -264,7 +216,8 @@ def _mint(office: Office, row: PrinterRow, lifetime: float) -> Invitation:
     )
 
 
-def _invite(office: Office, row: PrinterRow) -> int:
+def invite(office: Office, row: PrinterRow) -> int:
+    """Show a fresh enrolment line of a printer."""
     invitation = _mint(office, row, LIFETIME_S)
     office.note("invite", row.id)
     print(f"{row.name}: run this beside the printer within 15 minutes; it works once\n")
@@ -274,23 +227,16 @@ def _invite(office: Office, row: PrinterRow) -> int:
     return 0
 
 
-def _ask_password() -> str:
-    if not sys.stdin.isatty():
-        return sys.stdin.readline().rstrip("\n")
-    first = getpass.getpass("password: ")
-    if first != getpass.getpass("once more: "):
-        raise ValueError("the two passwords differ")
-    return first
-
-
-def _known_door(office: Office) -> None:
+def known_door(office: Office) -> None:
+    """Raises ValueError where only the running hub knows the port that stands in an enrolment line."""
     if not office.settings.hub.enrolment_port:
         raise ValueError(
             "hub.enrolment_port is 0 in the settings, so only the running hub knows it; use the viewer"
         )
 
 
-def _known_person(office: Office, name: str) -> str:
+def known_person(office: Office, name: str) -> str:
+    """The name of somebody who is there and not disabled; raises ValueError that names everybody."""
     if office.people.get(name) is None:
         raise ValueError(
             f"there is no user {name!r}; known are {', '.join(p.name for p in office.people.all()) or 'none'}"

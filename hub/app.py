@@ -11,6 +11,7 @@ from agent.clock import next_boot
 from agent.session import Message, Session
 from hub import access, announcer, certificates
 from hub.access import Kind, Principal
+from hub.accounts import AccountParts, Accounts
 from hub.announcer import Announcer
 from hub.broker.directory import HUB
 from hub.broker.embedded import EmbeddedBroker
@@ -112,6 +113,13 @@ class Hub:
     def sharing(self, person: str, session: str = "") -> PersonSharing:
         """What one person lets others do."""
         return PersonSharing(self._sharing_parts, person, session)
+
+    def accounts(self, person: str, session: str = "") -> Accounts:
+        """Everybody's account in the hands of one administrator."""
+        parts = AccountParts(
+            self.people, self.printers, self.audit, self.registrar, changed=self.credentials.reload
+        )
+        return Accounts(parts, person, session)
 
     def note_sign_in(self, person: str, action: str, detail: str) -> None:
         """Write into the audit log who came in, or tried to."""

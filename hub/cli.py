@@ -13,7 +13,7 @@ from pathlib import Path
 
 from agent import __version__
 from agent.settings import SettingsError
-from hub import admin, broker_cli, detection_cli, print_cli
+from hub import admin, broker_cli, detection_cli, people_cli, print_cli
 from hub.app import Hub, HubError
 from hub.broker.embedded import BrokerError
 from hub.clips import ClipError
@@ -85,6 +85,7 @@ def _parser(make_viewer: MakeViewer) -> argparse.ArgumentParser:
     check.set_defaults(run=lambda options: doctor(load(options.config), isolation=options.isolation))
     well = commands.add_parser("health", help="ask the running hub whether it works")
     well.set_defaults(run=lambda options: health(load(options.config)))
+    people_cli.add_commands(commands)
     admin.add_commands(commands)
     broker_cli.add_commands(commands)
     detection_cli.add_commands(commands)

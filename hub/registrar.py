@@ -65,14 +65,23 @@ class PrinterRegistrar:
 
     def add(self, person: str, name: str) -> PrinterRow:
         """A new printer of a person; raises ValueError beyond the person's quota."""
-        owner = self._people.get(person)
-        if owner is None:
-            raise ValueError(f"there is no user {person!r}")
-        if self._printers.owned_by(person) >= owner.quota:
-            raise ValueError(f"{person} may own {owner.quota} printers; an administrator can raise this")
+        check_quota(self._people, self._printers, person)
         row = self._printers.add(checked_name(name), person, time.time())
         self.ingest.trust(row)
         return row
+
+    def hand_over(self, printer: str, owner: str) -> PrinterRow:
+        """A new printer of a new owner in place of an old one; raises ValueError beyond the new owner's quota."""
+        check_quota(self._people, self._printers, owner)
+        old = self._printers.get(printer)
+        if old is None:
+            raise ValueError("there is no such printer")
+        self.leaving(printer)
+        new = self._printers.hand_over(old, owner, time.time())
+        self._credentials.reload()
+        self._drop(printer)
+        self.ingest.trust(new)
+        return new
 
     def invite(self, person: str, printer: str) -> Invitation:
         """A fresh enrolment line for a printer."""
@@ -160,3 +169,12 @@ class PrinterRegistrar:
     def dismiss(self, printer: str) -> None:
         """Somebody called what is seen now a false alarm."""
         self.judge.dismiss(printer)
+
+
+def check_quota(people: People, printers: Printers, person: str) -> None:
+    """Raises ValueError unless there is such a person who may own one more printer."""
+    owner = people.get(person)
+    if owner is None:
+        raise ValueError(f"there is no user {person!r}")
+    if printers.owned_by(person) >= owner.quota:
+        raise ValueError(f"{person} may own {owner.quota} printers; an administrator can raise this")

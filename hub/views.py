@@ -130,7 +130,9 @@ class UserView:
     def frame(self, printer: str, camera: str, after: int = 0, timeout: float = 0.0) -> Frame | None:
         """The newest frame whose sequence number differs from `after`, waiting for one up to `timeout` seconds."""
         self._row(printer, Right.VIEW)
-        return self._parts.live.newest_frame(printer, camera, after, timeout)
+        frame = self._parts.live.newest_frame(printer, camera, after, timeout)
+        self._row(printer, Right.VIEW)  # a right that was taken meanwhile is gone at once
+        return frame
 
     def look(self, printer: str) -> None:
         """Tell the hub that this person watches the live picture now, so that more frames are asked for."""

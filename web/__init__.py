@@ -15,7 +15,7 @@ from flask_wtf.csrf import CSRFProtect
 
 from agent.protocol import ACTIONS
 from hub.store.people import SESSION_S
-from web import auth, guard, live, pages, shared, sharing, words
+from web import auth, guard, live, pages, people, shared, sharing, words
 from web.api import blueprint as api
 from web.site import EXTENSION, Site, signed_in
 
@@ -51,6 +51,7 @@ def create_app(site: Site) -> Flask:
         pages.blueprint,
         live.blueprint,
         sharing.blueprint,
+        people.blueprint,
         shared.blueprint,
         api,
     ):

@@ -27,6 +27,7 @@ def make_viewer(hub: Hub) -> Viewer:
         view=hub.view,
         health=hub.health,
         sharing=hub.sharing,
+        accounts=hub.accounts,
         shares=hub.shares,
         note_sign_in=hub.note_sign_in,
         secret_key=_secret_key(hub.settings.hub.data / "web.key"),

@@ -15,6 +15,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from hub.store.database import Database
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
+ROLES = ("admin", "user")
 SESSION_S = 14 * 86_400
 LINK_S = 15 * 60
 MIN_PASSWORD = 10
@@ -26,11 +27,12 @@ class PersonError(ValueError):
 
 @dataclass(frozen=True)
 class Person:
-    """A user of this hub; `role` is "admin" or "user"."""
+    """A user of this hub; `role` is "admin" or "user". Who is disabled can do nothing, and what is his is kept."""
 
     name: str
     role: str
     quota: int
+    disabled: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,7 @@ class People:
         """Add a person; without a password only a sign-in link opens the account. Raises PersonError."""
         if not NAME.fullmatch(name):
             raise PersonError(f"{name!r}: use 1 to 40 of a-z, 0-9, dot, dash and underscore")
-        if role not in ("admin", "user"):
-            raise PersonError(f"{role!r} is no role; admin or user")
+        _check_role(role)
         stored = self._hash(password) if password is not None else ""
         try:
             with self._db.write() as db:
@@ -88,9 +89,8 @@ class People:
 
     def all(self) -> list[Person]:
         """Everybody, by name."""
-        return [
-            Person(**dict(row)) for row in self._db.rows("SELECT name, role, quota FROM people ORDER BY name")
-        ]
+        rows = self._db.rows("SELECT name, role, quota, disabled FROM people ORDER BY name")
+        return [Person(row["name"], row["role"], row["quota"], bool(row["disabled"])) for row in rows]
 
     def set_password(self, name: str, password: str) -> None:
         """Change a password, end all sessions and void all sign-in links; raises PersonError."""
@@ -113,6 +113,45 @@ class People:
             raise PersonError("a quota lies from 0 to 10000 printers")
         with self._db.write() as db:
             db.execute("UPDATE people SET quota = ? WHERE name = ?", [printers, name])
+
+    def set_role(self, name: str, role: str) -> None:
+        """Make a person an administrator or an ordinary user; raises PersonError for the last administrator."""
+        _check_role(role)
+        with self._db.write() as db:
+            if role != "admin":
+                self._keep_an_administrator(name)
+            db.execute("UPDATE people SET role = ? WHERE name = ?", [role, name])
+
+    def disable(self, name: str) -> None:
+        """Let a person do nothing until `enable`, and end every session; raises PersonError for the last administrator."""
+        with self._db.write() as db:
+            self._keep_an_administrator(name)
+            db.execute("UPDATE people SET disabled = 1 WHERE name = ?", [name])
+            db.execute("DELETE FROM sessions WHERE person = ?", [name])
+            db.execute("DELETE FROM sign_in_links WHERE person = ?", [name])
+
+    def enable(self, name: str) -> None:
+        """Let a person in again."""
+        with self._db.write() as db:
+            db.execute("UPDATE people SET disabled = 0 WHERE name = ?", [name])
+
+    def remove(self, name: str) -> None:
+        """Delete a person with sessions, sign-in links, grants, API tokens and integrations.
+
+        Raises PersonError for the last administrator and for whoever still owns printers.
+        """
+        with self._db.write() as db:
+            self._keep_an_administrator(name)
+            db.execute("DELETE FROM credentials WHERE owner = ? AND kind = 'integration'", [name])
+            try:
+                db.execute("DELETE FROM people WHERE name = ?", [name])
+            except sqlite3.IntegrityError as error:
+                raise PersonError(f"{name} still owns printers") from error
+
+    def _keep_an_administrator(self, name: str) -> None:
+        query = "SELECT name FROM people WHERE role = 'admin' AND disabled = 0"
+        if [row["name"] for row in self._db.rows(query)] == [name]:
+            raise PersonError(f"{name} is the only administrator; make somebody else one first")
 
     def check_password(self, name: str, password: str) -> Person | None:
         """The person if the password is right. Takes as long for a name that does not exist."""
@@ -181,3 +220,8 @@ class People:
         if len(password) < MIN_PASSWORD:
             raise PersonError(f"a password needs at least {MIN_PASSWORD} characters")
         return self._hasher.hash(password)
+
+
+def _check_role(role: str) -> None:
+    if role not in ROLES:
+        raise PersonError(f"{role!r} is no role; {' or '.join(ROLES)}")

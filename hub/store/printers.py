@@ -87,8 +87,12 @@ class Printers:
 
     def owned_by(self, person: str) -> int:
         """How many printers a person owns."""
-        row = self._db.row("SELECT count(*) AS n FROM printers WHERE owner = ?", person)
-        return int(row["n"]) if row else 0
+        return len(self.of(person))
+
+    def of(self, person: str) -> list[PrinterRow]:
+        """The printers a person owns, by name."""
+        rows = self._db.rows("SELECT * FROM printers WHERE owner = ? ORDER BY name, id", person)
+        return [_printer(row) for row in rows]
 
     def rename(self, printer: str, name: str) -> None:
         """Change the name people see."""
@@ -130,6 +134,14 @@ class Printers:
                 [printer],
             )
 
+    def hand_over(self, old: PrinterRow, owner: str, now: float) -> PrinterRow:
+        """A new printer of a new owner in place of an old one: its name and settings, and nothing else of it."""
+        with self._db.write():
+            new = self.add(old.name, owner, now)
+            self.save_settings(new.id, old.settings)
+            self.remove(old.id)
+        return new
+
     def remove(self, printer: str) -> None:
         """Delete a printer with its grants, credentials and enrolments."""
         with self._db.write() as db:
@@ -139,8 +151,11 @@ class Printers:
     # Rights of people
 
     def rights_of(self, person: str) -> dict[str, Right]:
-        """Every right one person has."""
-        rows = self._db.rows("SELECT printer, right FROM grants WHERE person = ?", person)
+        """Every right one person has; none while disabled."""
+        query = (
+            "SELECT printer, right FROM grants JOIN people ON name = person WHERE person = ? AND disabled = 0"
+        )
+        rows = self._db.rows(query, person)
         return {row["printer"]: Right(row["right"]) for row in rows}
 
     def rights_on(self, printer: str) -> dict[str, Right]:

@@ -116,6 +116,10 @@ def test_machines_have_no_rights_of_people(kind):
     assert not may_use(Principal(kind, MINE, {MINE: Right.OWN}), Right.VIEW, MINE)
 
 
+def test_every_name_that_a_person_may_have_is_an_identity():
+    assert may_use(Principal(Kind.PERSON, "ann-marie_b.lee.2", {MINE: Right.VIEW}), Right.VIEW, MINE)
+
+
 @pytest.mark.parametrize("bad", ["", "+", "#", "a/b", "$x", "a\0", "a b", "x" * 65, "é"])
 def test_an_identity_that_could_be_read_as_a_filter_cannot_exist(bad):
     with pytest.raises(ValueError, match="identity"):

@@ -1,160 +1,26 @@
-"""The command line's users, printers and audit, as a person types it."""
+"""The command line's printers and audit, as a person types it."""
 
 from __future__ import annotations
-
-import io
-import json
 
 import pytest
 
 from agent.enrolment import parse
-from hub import admin, cli
-from hub.settings import load
-from hub.store import people
-from hub.store.audit import Audit
-from hub.store.database import Database
 from hub.store.history import History
-from hub.store.people import People
 from hub.store.printers import Printers
-from tests.support.stores import QuickHasher
+from tests.support.command_line import line_in
 
-PASSWORD = "correct horse battery"
-
-
-class Scene:
-    """A data folder and what is typed at it."""
-
-    def __init__(self, folder, monkeypatch, capsys):
-        self.config, self._monkeypatch, self._capsys = folder / "printwarden.toml", monkeypatch, capsys
-        self.data = folder / "data"
-        self.configure(8884)
-
-    def configure(self, enrolment_port):
-        self.config.write_text(
-            f"[hub]\ndata = {json.dumps(str(self.data))}\nnames = ['hub.lan']\nenrolment_port = {enrolment_port}\n"
-        )
-
-    def __call__(self, *arguments, typed=""):
-        """Exit status, what was printed, and what was complained about."""
-        self._monkeypatch.setattr("sys.stdin", io.StringIO(typed))
-        status = cli.main(["-c", str(self.config), *arguments], None)
-        told = self._capsys.readouterr()
-        return status, told.out, told.err
-
-    def well(self, *arguments, typed=""):
-        status, out, err = self(*arguments, typed=typed)
-        assert (status, err.replace(typed, "")) == (0, "")
-        return out
-
-    def wrong(self, *arguments, typed=""):
-        status, _, err = self(*arguments, typed=typed)
-        (line,) = err.splitlines()
-        assert status == 2
-        return line
-
-    def database(self):
-        opened = Database(load(self.config, {}).hub.data / "hub.db")
-        opened.start()
-        return opened
-
-    def read(self, question):
-        opened = self.database()
-        try:
-            return question(opened)
-        finally:
-            opened.stop()
-
-    def printers(self):
-        return self.read(lambda opened: Printers(opened).all())
-
-    def audit(self):
-        return [each.action for each in self.read(lambda opened: Audit(opened).rows(1000))]
-
-
-@pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(people, "PasswordHasher", QuickHasher)
-    return Scene(tmp_path, monkeypatch, capsys)
-
-
-@pytest.fixture
-def olivia(run):
-    """A scene in which olivia exists."""
-    run.well("user", "add", "olivia", "--link")
-    return run
-
-
-def line_in(out):
-    return next(parse(each) for each in out.split() if each.startswith("printwarden://"))
-
-
-# People
-
-
-def test_a_user_is_added_with_a_password(run):
-    assert "added olivia" in run.well("user", "add", "olivia", "--admin", typed=PASSWORD + "\n")
-    person = run.read(lambda opened: People(opened).check_password("olivia", PASSWORD))
-    assert (person.name, person.role) == ("olivia", "admin")
-    assert run.audit() == ["add_user"]
-
-
-def test_a_user_without_password_gets_a_link_that_works_once(run):
-    out = run.well("user", "add", "olivia", "--link")
-    secret = out.split("/sign-in/")[1].split()[0]
-    redeem = lambda opened: People(opened).redeem_link(secret, 0.0)  # noqa: E731
-    assert run.read(redeem).name == "olivia"
-    assert run.read(redeem) is None
+# Printers
 
 
 @pytest.mark.parametrize(
     ("arguments", "typed", "told"),
     [
-        (("user", "add", "olivia"), "short\n", "at least 10 characters"),
-        (("user", "add", "Olivia!"), PASSWORD, "use 1 to 40 of a-z"),
-        (("user", "password", "nobody"), PASSWORD, "there is no user 'nobody'; known are none"),
-        (("user", "link", "nobody"), "", "there is no user 'nobody'"),
         (("printer", "add", "Prusa", "--owner", "nobody"), "", "there is no user 'nobody'"),
         (("printer", "invite", "Prusa"), "", "0 printers are called 'Prusa'; see: printwarden printer list"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(run, arguments, typed, told):
     assert told in run.wrong(*arguments, typed=typed)
-
-
-def test_the_same_name_twice_is_refused(olivia):
-    assert "'olivia' exists already" in olivia.wrong("user", "add", "olivia", "--link")
-
-
-def test_a_new_password_signs_out_everywhere(run):
-    run.well("user", "add", "olivia", typed=PASSWORD)
-    opened = run.database()
-    known = People(opened)
-    secret = known.open_session(known.get("olivia"), 0.0)
-    assert "signed out everywhere" in run.well("user", "password", "olivia", typed="another long one\n")
-    assert known.session(secret, 1.0) is None
-    opened.stop()
-
-
-def test_people_are_listed_with_their_printers(olivia):
-    olivia.well("printer", "add", "Prusa", "--owner", "olivia")
-    assert "owns 1 of 10 printers" in olivia.well("user", "list")
-
-
-@pytest.mark.parametrize(
-    ("answers", "told"), [(["a long password", "another one"], "differ"), ([PASSWORD, PASSWORD], "")]
-)
-def test_at_a_terminal_a_password_is_asked_for_twice(monkeypatch, answers, told):
-    monkeypatch.setattr("sys.stdin", type("Terminal", (), {"isatty": staticmethod(lambda: True)})())
-    given = iter(answers)
-    monkeypatch.setattr(admin.getpass, "getpass", lambda _prompt: next(given))
-    if told:
-        with pytest.raises(ValueError, match=told):
-            admin._ask_password()
-    else:
-        assert admin._ask_password() == PASSWORD
-
-
-# Printers
 
 
 def test_a_printer_is_added_with_its_enrolment_line(olivia):

@@ -200,3 +200,18 @@ def test_a_used_new_key_ends_the_old_token(scene):
     scene.registrar.promote(row.id)
     assert not scene.logs_in(old)
     assert scene.logs_in({"printer": row.id, "token": token})
+
+
+def test_a_printer_handed_over_leaves_its_old_agent_and_history_behind(scene):
+    row = scene.registrar.add("olivia", "Prusa")
+    answer = scene.enrol(row.id)
+    scene.stores.person("peter", quota=1)
+    new = scene.registrar.hand_over(row.id, "peter")
+    assert not scene.logs_in(answer)
+    assert scene.revoked == [row.id]
+    assert scene.registrar.ingest.known() == {new.id}
+    assert (new.owner, new.enrolled) == ("peter", None)
+    with pytest.raises(ValueError, match="peter may own 1 printers"):
+        scene.registrar.hand_over(scene.registrar.add("olivia", "two").id, "peter")
+    with pytest.raises(ValueError, match="no such printer"):
+        scene.registrar.hand_over(row.id, "olivia")

@@ -302,6 +302,16 @@ def test_what_an_agent_said_before_it_went_away_is_not_shown_as_now(world):
     assert (card.phase, card.can, card.file) == ("unknown", (), "f")
 
 
+def test_who_waits_for_a_picture_while_the_right_is_taken_gets_none(world, monkeypatch):
+    def meanwhile(*_):
+        world.stores.printers.grant(world.printer, "cat", None)
+        return Frame("main", 1, 8, 0, 0, "j", b"jpeg")
+
+    monkeypatch.setattr(world.stores.live, "newest_frame", meanwhile)
+    with pytest.raises(NotFound):
+        world.view("cat").frame(world.printer, "main", timeout=10.0)
+
+
 def test_history_is_passed_on(world):
     view = world.view("cat")
     assert [each.id for each in view.events(world.printer)] == [world.event]

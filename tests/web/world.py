@@ -18,6 +18,7 @@ from argon2 import PasswordHasher
 
 from agent.camera.jpeg import split
 from agent.protocol import Frame, State
+from hub.accounts import AccountParts, Accounts
 from hub.credentials import Credentials
 from hub.enrolment import Enrolments
 from hub.live import CameraLive, Live
@@ -113,6 +114,10 @@ class Registrar:
         self._world.history.forget(printer)
         self._world.live.drop(printer)
 
+    def hand_over(self, printer, owner):
+        self._world.live.drop(printer)
+        return self._world.printers.hand_over(self._world.printers.get(printer), owner, time.time())
+
     def change_settings(self, printer, changes):
         settings = changed(self._world.printers.get(printer).settings, changes)
         self._world.printers.save_settings(printer, asdict(settings))
@@ -143,6 +148,9 @@ class World:
         self.sharing_parts = SharingParts(
             self.people, self.printers, self.credentials, self.shares, self.audit
         )
+        self.account_parts = AccountParts(
+            self.people, self.printers, self.audit, self.registrar, changed=self.credentials.reload
+        )
         self.healthy = "ok"
         self.now = time.time
         self.site = Site(
@@ -150,6 +158,7 @@ class World:
             view=lambda person, session: UserView(self.parts, person, session),
             health=lambda: {"status": self.healthy, "broker": self.healthy == "ok"},
             sharing=lambda person, session: PersonSharing(self.sharing_parts, person, session),
+            accounts=lambda person, session: Accounts(self.account_parts, person, session),
             shares=self.shares,
             secret_key=KEY,
             clock=self._clock,
@@ -170,8 +179,8 @@ class World:
         if self._folder:
             self._folder.cleanup()
 
-    def person(self, name, password=None):
-        return self.people.add(name, password, role="user", now=time.time())
+    def person(self, name, password=None, *, role="user"):
+        return self.people.add(name, password, role=role, now=time.time())
 
     def printer(self, name, owner, **state):
         """An enrolled printer that prints; returns its id."""

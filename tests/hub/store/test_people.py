@@ -223,3 +223,44 @@ def test_a_person_who_owns_a_printer_cannot_vanish(database, everyone):
     with pytest.raises(sqlite3.IntegrityError), database.write() as db:
         db.execute("DELETE FROM people WHERE name = 'bob'")
     assert everyone.get("bob")
+
+
+def test_roles_can_change_as_long_as_an_administrator_is_left(everyone):
+    everyone.set_role("bob", "admin")
+    everyone.set_role("ann", "user")
+    assert (everyone.get("ann").role, everyone.get("bob").role) == ("user", "admin")
+    with pytest.raises(PersonError, match="bob is the only administrator"):
+        everyone.set_role("bob", "user")
+    with pytest.raises(PersonError, match="no role"):
+        everyone.set_role("ann", "root")
+
+
+def test_disabling_ends_sessions_and_links_for_good(everyone):
+    token, link = everyone.open_session(everyone.get("bob"), 1.0), everyone.mint_link("bob", 1.0)
+    everyone.disable("bob")
+    assert everyone.get("bob") is None
+    assert [each.disabled for each in everyone.all()] == [False, True]
+    everyone.enable("bob")
+    assert everyone.get("bob")
+    assert everyone.session(token, 2.0) is everyone.redeem_link(link, 2.0) is None
+
+
+def test_a_disabled_administrator_does_not_count(everyone):
+    everyone.set_role("bob", "admin")
+    everyone.disable("bob")
+    for change in (everyone.disable, everyone.remove):
+        with pytest.raises(PersonError, match="ann is the only administrator"):
+            change("ann")
+    everyone.remove("bob")
+    assert [each.name for each in everyone.all()] == ["ann"]
+
+
+def test_who_owns_printers_cannot_just_go(database, everyone):
+    printer = Printers(database).add("Prusa", "bob", 1.0)
+    Printers(database).add_credential("i-1", "integration", 1.0, owner="bob")
+    with pytest.raises(PersonError, match="bob still owns printers"):
+        everyone.remove("bob")
+    assert [row.username for row in Printers(database).credentials()] == ["i-1"], "all or nothing"
+    Printers(database).remove(printer.id)
+    everyone.remove("bob")
+    assert Printers(database).credentials() == []

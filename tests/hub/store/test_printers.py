@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 
 from hub.access import Right
-from hub.store.people import digest
+from hub.store.people import People, digest
 from hub.store.printers import Printers
 from tests.support import databases
 
@@ -216,3 +216,26 @@ def test_a_clock_that_went_back_locks_no_agent_out(printers, prusa):
     printers.promote_key(prusa.id)
     assert [each.token_hash for each in credentials(printers, prusa.id)] == [digest(third)]
     assert second != third
+
+
+def test_a_disabled_person_has_no_rights(printers, database):
+    prusa = printers.add("Prusa", "ann", 1.0)
+    People(database).disable("ann")
+    assert printers.rights_of("ann") == {}
+    assert printers.rights_on(prusa.id) == {"ann": Right.OWN}, "what was granted is kept"
+    People(database).enable("ann")
+    assert printers.rights_of("ann") == {prusa.id: Right.OWN}
+
+
+def test_a_printer_handed_over_is_a_new_one(printers):
+    old = printers.add("Prusa", "ann", 1.0)
+    printers.save_settings(old.id, {"action": "alert"})
+    printers.grant(old.id, "bob", Right.VIEW)
+    printers.add_credential(old.id, "agent", 1.0, owner="ann")
+    new = printers.hand_over(printers.get(old.id), "bob", 2.0)
+    assert (new.name, new.owner, dict(printers.get(new.id).settings)) == ("Prusa", "bob", {"action": "alert"})
+    assert new.id != old.id
+    assert new.key != old.key
+    assert printers.all() == printers.of("bob") == [printers.get(new.id)]
+    assert printers.rights_on(new.id) == {"bob": Right.OWN}
+    assert printers.credentials() == []
