@@ -98,8 +98,8 @@ def test_running_starts_every_agent_and_stops_them_on_a_signal(tmp_path, monkeyp
     happened = []
 
     class FakeAgent:
-        def __init__(self, credential, _printer, cameras, boot):
-            assert (credential, cameras) == (CREDENTIAL, {})
+        def __init__(self, credential, _printer, cameras, boot, fallback):
+            assert (credential, cameras, fallback.action) == (CREDENTIAL, {}, "none")
             self.boot = boot
 
         def start(self):
