@@ -15,6 +15,7 @@ from agent import __version__, enrolment
 from agent.check import check
 from agent.clock import next_boot
 from agent.config import TEMPLATE, PrinterConfig, load, make_camera, make_printer
+from agent.display import Display
 from agent.loop import PrinterAgent
 from agent.settings import SettingsError
 
@@ -67,7 +68,8 @@ def _enrol(options: argparse.Namespace) -> int:
         raise enrolment.EnrolmentError(
             f"{path} belongs to a printer already: give this one another --name, or remove the file first"
         )
-    credential = enrolment.redeem(enrolment.parse(options.line))
+    display = Display(options.home / "agent.toml", path)
+    credential = enrolment.redeem(enrolment.parse(options.line), display.ask)
     options.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     enrolment.save(credential, path)
     print(f"enrolled {credential.name}: {path}")

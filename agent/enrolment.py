@@ -10,6 +10,9 @@ import os
 import re
 import socket
 import ssl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,8 @@ from agent.seal import derive, seal_json
 from agent.trouble import told
 
 SCHEME = "printwarden://"
+CODE_DIGITS = 6
+POLL_S = 3.0
 _TIMEOUT_S = 15
 _MAX_ANSWER = 64 * 1024
 _TICKET = re.compile(
@@ -29,6 +34,10 @@ _TICKET = re.compile(
 
 class EnrolmentError(Exception):
     """The line is wrong, the hub is not the right one, or it refused; the text says which."""
+
+
+class _Silent(EnrolmentError):
+    """There was no answer."""
 
 
 @dataclass(frozen=True)
@@ -73,24 +82,42 @@ def parse(line: str) -> Ticket:
     return Ticket(**{**found.groupdict(), "port": int(found["port"])})  # type: ignore[arg-type]
 
 
-def redeem(ticket: Ticket) -> Credential:
-    """Exchange a ticket for a credential, over TLS to exactly the certificate it names; raises EnrolmentError."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.check_hostname = False
-    context.verify_mode = (
-        ssl.CERT_NONE
-    )  # the fingerprint in the ticket is the check, done before a byte is sent
-    host = ticket.host.strip("[]")
-    connection = http.client.HTTPSConnection(host, ticket.port, timeout=_TIMEOUT_S, context=context)
-    try:
-        connection.connect()
-        _check_fingerprint(connection.sock, ticket.fingerprint)
-        return _exchange(connection, "/enrol", {"id": ticket.identity, "secret": ticket.secret})
-    except (OSError, http.client.HTTPException) as error:
-        raise EnrolmentError(told(f"{ticket.host}:{ticket.port}", error)) from error
-    finally:
-        connection.close()
+def redeem(ticket: Ticket, show: Callable[[str, int], None] = lambda _code, _seconds: None) -> Credential:
+    """Exchange a ticket for a credential, over TLS to exactly the certificate it names; raises EnrolmentError.
+
+    Where the owner asked for a code, `show` is given it with the seconds it is good for, and this returns once the
+    owner has confirmed it.
+    """
+    body = {"id": ticket.identity, "secret": ticket.secret}
+    with _pinned(ticket) as connection:
+        answer = _post(connection, "/enrol", body)
+        credential = _received(answer, connection)
+    confirm_s = answer.get("confirm_s", 0)
+    if type(confirm_s) is not int or not 0 <= confirm_s <= 86_400:
+        raise EnrolmentError("the hub's answer makes no sense")
+    if confirm_s:
+        show(code(bytes.fromhex(credential.key), ticket.identity), confirm_s)
+        _await_confirmation(ticket, body, time.monotonic() + confirm_s)
+    return credential
+
+
+def code(key: bytes, identity: str) -> str:
+    """What the agent shows and its owner confirms: made of the printer's new key, so that it travels nowhere else."""
+    made = hashlib.blake2b(identity.encode(), key=derive(key, "enrol"), digest_size=8).digest()
+    return f"{int.from_bytes(made, 'big') % 10**CODE_DIGITS:0{CODE_DIGITS}}"
+
+
+def _await_confirmation(ticket: Ticket, body: dict[str, str], deadline: float) -> None:
+    """Ask until the owner has confirmed; a hub that is silent for a while is asked again."""
+    while time.monotonic() < deadline:
+        time.sleep(POLL_S)
+        try:
+            with _pinned(ticket) as connection:
+                if _post(connection, "/confirmed", body).get("confirmed") is True:
+                    return
+        except _Silent:
+            continue
+    raise EnrolmentError("nobody confirmed the code in time; ask for a new enrolment line")
 
 
 def rotate(credential: Credential, now: float) -> Credential:
@@ -101,12 +128,9 @@ def rotate(credential: Credential, now: float) -> Credential:
     connection = http.client.HTTPSConnection(
         endpoint.host, endpoint.port, timeout=_TIMEOUT_S, context=endpoint.tls()
     )
-    try:
-        return _exchange(connection, "/rotate", {"printer": credential.printer, "sealed": sealed.decode()})
-    except (OSError, http.client.HTTPException) as error:
-        raise EnrolmentError(told(f"{endpoint.host}:{endpoint.port}", error)) from error
-    finally:
-        connection.close()
+    with _closing(connection):
+        answer = _post(connection, "/rotate", {"printer": credential.printer, "sealed": sealed.decode()})
+        return _received(answer, connection)
 
 
 def save(credential: Credential, path: Path) -> None:
@@ -154,15 +178,50 @@ def _check_fingerprint(connection: Any, expected: str) -> None:
         )
 
 
-def _exchange(connection: http.client.HTTPSConnection, path: str, body: dict[str, str]) -> Credential:
-    """Post a request and read the credential in its answer."""
+@contextmanager
+def _pinned(ticket: Ticket) -> Iterator[http.client.HTTPSConnection]:
+    """A connection to exactly the hub that made a ticket."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.check_hostname = False
+    # The fingerprint in the ticket is the check, done before a byte is sent.
+    context.verify_mode = ssl.CERT_NONE
+    host = ticket.host.strip("[]")
+    connection = http.client.HTTPSConnection(host, ticket.port, timeout=_TIMEOUT_S, context=context)
+    with _closing(connection):
+        connection.connect()
+        _check_fingerprint(connection.sock, ticket.fingerprint)
+        yield connection
+
+
+@contextmanager
+def _closing(connection: http.client.HTTPSConnection) -> Iterator[None]:
+    """Closes a connection; one that fails is told with its address."""
+    try:
+        yield
+    except (OSError, http.client.HTTPException) as error:
+        raise _Silent(told(f"{connection.host}:{connection.port}", error)) from error
+    finally:
+        connection.close()
+
+
+def _post(connection: http.client.HTTPSConnection, path: str, body: dict[str, str]) -> dict[str, Any]:
+    """Post a request; the members of the answer, or EnrolmentError in the hub's words."""
     connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
     with connection.getresponse() as answer:
         status, text = answer.status, answer.read(_MAX_ANSWER)
     try:
-        data = json.loads(text)
-        if status != 200:
-            raise EnrolmentError(f"the hub refused: {data['error']}")
-        return _checked({**data, "host": data["host"] or connection.host})
+        data = {**json.loads(text)}
+        refused = "" if status == 200 else f"the hub refused: {data['error']}"
     except (ValueError, KeyError, TypeError) as error:
         raise EnrolmentError(f"the hub's answer (status {status}) makes no sense") from error
+    if refused:
+        raise EnrolmentError(refused)
+    return data
+
+
+def _received(data: dict[str, Any], connection: http.client.HTTPSConnection) -> Credential:
+    try:
+        return _checked({**data, "host": data["host"] or connection.host})
+    except (ValueError, KeyError, TypeError) as error:
+        raise EnrolmentError("the hub's answer makes no sense") from error

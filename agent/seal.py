@@ -17,7 +17,7 @@ MAX_JSON = 16 * 1024
 MAX_FRAME = 1_000_000
 
 #: One derived key for each direction and purpose: a detection worker may hold frame keys and never a command key.
-PURPOSES = ("frame", "state", "status", "ack", "command", "want", "intent", "rotate")
+PURPOSES = ("frame", "state", "status", "ack", "command", "want", "intent", "rotate", "enrol")
 
 #: A picture is sealed and checked without being copied.
 Bytes = Union[bytes, memoryview]

@@ -19,6 +19,7 @@ from hub.private_file import write_private
 from hub.registrar import check_quota
 from hub.settings import HubSettings, load
 from hub.store.audit import Audit
+from hub.store.confirmations import Confirmations
 from hub.store.database import Database
 from hub.store.history import History
 from hub.store.people import People
@@ -39,6 +40,7 @@ class Office:
             History(self.database, settings.hub.data / "evidence"),
             Audit(self.database),
         )
+        self.enrolments = Enrolments(self.printers, Confirmations(self.database, self.printers), self.audit)
 
     def accounts(self) -> Accounts:
         """Everybody's account; a hub that runs notices by itself what is changed here."""
@@ -86,9 +88,15 @@ def add_commands(commands: Any) -> None:
     move.add_argument("--to", required=True, help="the new owner")
     move.add_argument("--yes", action="store_true", help="do not ask")
     action(printers, "list", "list printers", _printer_list)
-    action(printers, "invite", "show a fresh enrolment line", _printer_invite).add_argument(
-        "printer", help="id or name"
-    )
+    fresh = action(printers, "invite", "show a fresh enrolment line", _printer_invite)
+    fresh.add_argument("printer", help="id or name")
+    for each in (new, batch, move, fresh):
+        each.add_argument(
+            "--code", action="store_true", help="let the agent in only once its code is confirmed"
+        )
+    confirm = action(printers, "confirm", "let the agent in that shows this code", _printer_confirm)
+    confirm.add_argument("printer", help="id or name")
+    confirm.add_argument("code", help="as the printer's display or the agent's terminal shows it")
     remove = action(printers, "remove", "remove a printer with its history", _printer_remove)
     remove.add_argument("printer", help="id or name")
     remove.add_argument("--yes", action="store_true", help="do not ask")
@@ -126,7 +134,7 @@ def _printer_add(office: Office, options: argparse.Namespace) -> int:
     check_quota(office.people, office.printers, person)
     row = office.printers.add(checked_name(options.name), person, time.time())
     office.note("add_printer", row.id, row.name)
-    return invite(office, row)
+    return invite(office, row, ask_code=options.code)
 
 
 def _printer_batch(office: Office, options: argparse.Namespace) -> int:
@@ -145,7 +153,7 @@ def _printer_batch(office: Office, options: argparse.Namespace) -> int:
     rows = []
     for name in names:
         row = office.printers.add(name, person.name, time.time())
-        rows.append(f"{row.name}\t{_mint(office, row, options.hours * 3600).line}\n")
+        rows.append(f"{row.name}\t{_mint(office, row, options.hours * 3600, ask_code=options.code).line}\n")
     write_private(options.file, "".join(rows))
     office.note("add_batch", person.name, f"{options.count} printers")
     print(
@@ -164,7 +172,7 @@ def _printer_move(office: Office, options: argparse.Namespace) -> int:
         return 1
     new = office.hand_over(old.id, person)
     office.note("move_printer", new.id, f"was {old.id} of {old.owner}")
-    return invite(office, new)
+    return invite(office, new, ask_code=options.code)
 
 
 def _printer_list(office: Office, _options: argparse.Namespace) -> int:
@@ -174,7 +182,14 @@ def _printer_list(office: Office, _options: argparse.Namespace) -> int:
 
 
 def _printer_invite(office: Office, options: argparse.Namespace) -> int:
-    return invite(office, known_printer(office, options.printer))
+    return invite(office, known_printer(office, options.printer), ask_code=options.code)
+
+
+def _printer_confirm(office: Office, options: argparse.Namespace) -> int:
+    row = known_printer(office, options.printer)
+    office.enrolments.confirm(ACTOR, row.id, options.code, time.time())
+    print(f"confirmed: the hub lets the agent of {row.name} in now")
+    return 0
 
 
 def _printer_remove(office: Office, options: argparse.Namespace) -> int:
@@ -201,11 +216,11 @@ def _audit_list(office: Office, _options: argparse.Namespace) -> int:
     return 0
 
 
-def _mint(office: Office, row: PrinterRow, lifetime: float) -> Invitation:
+def _mint(office: Office, row: PrinterRow, lifetime: float, *, ask_code: bool) -> Invitation:
     section = office.settings.hub
     known_door(office)
     made = certificates.ensure(section.data / "tls", section.names)
-    return Enrolments(office.printers, office.audit).mint(
+    return office.enrolments.mint(
         row.owner,
         row.id,
         host=section.names[0],
@@ -213,15 +228,18 @@ def _mint(office: Office, row: PrinterRow, lifetime: float) -> Invitation:
         fingerprint=made.fingerprint,
         now=time.time(),
         lifetime=lifetime,
+        ask_code=ask_code,
     )
 
 
-def invite(office: Office, row: PrinterRow) -> int:
+def invite(office: Office, row: PrinterRow, *, ask_code: bool = False) -> int:
     """Show a fresh enrolment line of a printer."""
-    invitation = _mint(office, row, LIFETIME_S)
+    invitation = _mint(office, row, LIFETIME_S, ask_code=ask_code)
     office.note("invite", row.id)
     print(f"{row.name}: run this beside the printer within 15 minutes; it works once\n")
     print(f"  printwarden-agent enrol {invitation.line}\n")
+    if ask_code:
+        print(f"it then shows a code; let it in with: printwarden printer confirm {row.id} CODE\n")
     if sys.stdout.isatty():
         segno.make(invitation.line).terminal(compact=True)
     return 0

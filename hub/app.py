@@ -37,6 +37,7 @@ from hub.settings import HubSettings
 from hub.sharing import PersonSharing, SharingParts
 from hub.slots import Slots
 from hub.store.audit import Audit
+from hub.store.confirmations import Confirmations
 from hub.store.database import Database
 from hub.store.history import History
 from hub.store.people import People
@@ -185,7 +186,8 @@ class Hub:
         return self.port.broker
 
     def _build(self) -> None:
-        enrolments = Enrolments(self.printers, self.audit)
+        confirmations = Confirmations(self.database, self.printers)
+        enrolments = Enrolments(self.printers, confirmations, self.audit)
         self.registrar = PrinterRegistrar(
             self.people, self.printers, self.history, enrolments, self.credentials, self.live
         )
@@ -285,6 +287,7 @@ class Hub:
         self._begin("timer", self.timer)
         section = self.settings.hub
         self.registrar.changed = self.isolation.soon
+        self.registrar.settle()
         context = self.certificates.server_context()
         self.enrolment_server = EnrolmentServer(
             section.enrolment_host,
@@ -292,6 +295,7 @@ class Hub:
             context,
             {
                 "/enrol": (("id", "secret"), self.registrar.redeem),
+                "/confirmed": (("id", "secret"), self.registrar.confirmed),
                 "/rotate": (("printer", "sealed"), self.registrar.rotate),
             },
         )

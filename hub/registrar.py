@@ -83,34 +83,62 @@ class PrinterRegistrar:
         self.ingest.trust(new)
         return new
 
-    def invite(self, person: str, printer: str) -> Invitation:
+    def invite(self, person: str, printer: str, *, ask_code: bool = False) -> Invitation:
         """A fresh enrolment line for a printer."""
         door = self.door()
         return self._enrolments.mint(
-            person, printer, host=door.host, port=door.port, fingerprint=door.fingerprint, now=time.time()
+            person,
+            printer,
+            host=door.host,
+            port=door.port,
+            fingerprint=door.fingerprint,
+            now=time.time(),
+            ask_code=ask_code,
         )
 
     def redeem(self, identity: str, secret: str, now: float) -> dict[str, Any]:
         """Exchange an enrolment for the answer to the agent; raises EnrolmentError."""
-        return self._admitted(self._enrolments.redeem(identity, secret, now))
+        issued = self._enrolments.redeem(identity, secret, now)
+        if issued.confirm_s:
+            return {**self._answer(issued), "confirm_s": issued.confirm_s}
+        self._admit(issued)
+        return self._answer(issued)
+
+    def confirm(self, person: str, printer: str, code: str) -> None:
+        """A printer's owner typed the code that its agent shows; raises EnrolmentError."""
+        self._enrolments.confirm(person, printer, code, time.time())
+        self.settle()
+
+    def confirmed(self, identity: str, secret: str, now: float) -> dict[str, Any]:
+        """What an agent that shows its code is answered; raises EnrolmentError when it waits in vain."""
+        return {"confirmed": self._enrolments.confirmed(identity, secret, now)}
+
+    def settle(self) -> None:
+        """Admit the agents whose codes were confirmed, here or on the command line."""
+        for issued in self._enrolments.settle(time.time()):
+            self._admit(issued)
 
     def rotate(self, printer: str, sealed: str, now: float) -> dict[str, Any]:
         """A fresh credential for an enrolled agent; raises EnrolmentError."""
-        return self._admitted(self._enrolments.rotate(printer, sealed.encode(), now))
+        issued = self._enrolments.rotate(printer, sealed.encode(), now)
+        self._admit(issued)
+        return self._answer(issued)
 
     def promote(self, printer: str) -> None:
         """An agent used its new key: the old key and token end now."""
         self._printers.promote_key(printer)
         self._credentials.reload()
 
-    def _admitted(self, issued: Issued) -> dict[str, Any]:
-        """Let every part know a printer's new credential; returns the answer to its agent."""
+    def _admit(self, issued: Issued) -> None:
+        """Let every part know a printer's new credential."""
         self._credentials.admit(issued.printer, issued.token)
         row = self._printers.get(issued.printer)
         assert row is not None
         self.ingest.trust(row)
         self.pace.forget(row.id)
         self.changed()
+
+    def _answer(self, issued: Issued) -> dict[str, Any]:
         broker, door = self.broker(), self.door()
         return {
             "printer": issued.printer,
@@ -124,7 +152,7 @@ class PrinterRegistrar:
         }
 
     def reread(self) -> None:
-        """Another process (the command line) changed the database: notice new, changed and removed printers."""
+        """Another process (the command line) changed the database: notice changed printers and confirmed codes."""
         known, stored = self.ingest.known(), {row.id: row for row in self._printers.all()}
         for printer in known - set(stored):
             self._drop(printer)
@@ -133,6 +161,7 @@ class PrinterRegistrar:
         for printer in set(stored) - known:
             self.ingest.trust(stored[printer])
         self._credentials.reload()
+        self.settle()
 
     def remove(self, printer: str) -> None:
         """Remove a printer with everything that belongs to it; its agent's connection ends at once."""

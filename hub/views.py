@@ -83,7 +83,8 @@ class Desk(Protocol):
 class Registrar(Protocol):
     """Where printers are invited, removed and change their settings."""
 
-    def invite(self, person: str, printer: str) -> Invitation: ...
+    def invite(self, person: str, printer: str, *, ask_code: bool = False) -> Invitation: ...
+    def confirm(self, person: str, printer: str, code: str) -> None: ...
     def add(self, person: str, name: str) -> PrinterRow: ...
     def remove(self, printer: str) -> None: ...
     def change_settings(self, printer: str, changes: Mapping[str, Any]) -> PrinterSettings: ...
@@ -253,17 +254,23 @@ class UserView:
         )
         return settings
 
-    def add_printer(self, name: str) -> tuple[PrinterCard, Invitation]:
+    def add_printer(self, name: str, *, ask_code: bool = False) -> tuple[PrinterCard, Invitation]:
         """Add a printer owned by this person; raises ValueError for a bad name or beyond the person's quota."""
         row = self._parts.registrar.add(self.person, name)
         self._audit("add_printer", row.id, row.name)
-        return self.printer(row.id), self._parts.registrar.invite(self.person, row.id)
+        return self.printer(row.id), self._parts.registrar.invite(self.person, row.id, ask_code=ask_code)
 
-    def invite(self, printer: str) -> Invitation:
-        """A fresh enrolment for a printer; an older open one is void."""
+    def invite(self, printer: str, *, ask_code: bool = False) -> Invitation:
+        """A fresh enrolment for a printer; an older open one is void. `ask_code`: its agent's code is to be confirmed."""
         self._row(printer, Right.OWN)
-        self._audit("invite", printer)
-        return self._parts.registrar.invite(self.person, printer)
+        self._audit("invite", printer, "asks for a code" if ask_code else "")
+        return self._parts.registrar.invite(self.person, printer, ask_code=ask_code)
+
+    def confirm(self, printer: str, code: str) -> None:
+        """Let the agent in that shows this code; raises ValueError for a wrong one, of which only a few are allowed."""
+        self._row(printer, Right.OWN)
+        self._audit("type_code", printer)
+        self._parts.registrar.confirm(self.person, printer, code)
 
     def rename(self, printer: str, name: str) -> None:
         """Change the name people see; raises ValueError."""

@@ -118,7 +118,23 @@ def remove(printer: str) -> ResponseReturnValue:
 @blueprint.post("/p/<printer>/invite")
 def invite(printer: str) -> ResponseReturnValue:
     """A fresh enrolment line for a printer."""
-    return _enrolment_page(_owned(printer), own_view().invite(printer))
+    card, ask_code = _owned(printer), _asks_code()
+    return _enrolment_page(card, own_view().invite(printer, ask_code=ask_code), ask_code=ask_code)
+
+
+@blueprint.get("/p/<printer>/confirm")
+@blueprint.post("/p/<printer>/confirm")
+def confirm(printer: str) -> ResponseReturnValue:
+    """Let the agent in that shows the code which is typed here."""
+    card = _owned(printer)
+    if request.method != "POST":
+        return render_template("confirm.html", card=card, error="")
+    try:
+        own_view().confirm(printer, request.form.get("code", "")[:40])
+    except ValueError as error:
+        return render_template("confirm.html", card=card, error=words.sentence(error)), 422
+    flash("Confirmed. This agent is let in from now on.")
+    return redirect(url_for(".printer", printer=printer), 303)
 
 
 @blueprint.get("/printers/new")
@@ -127,12 +143,16 @@ def add() -> ResponseReturnValue:
     """Add a printer and show the line that enrols its agent, which is shown only once."""
     if request.method == "GET":
         return render_template("add.html", error="", name="")
-    name = request.form.get("name", "")
+    name, ask_code = request.form.get("name", ""), _asks_code()
     try:
-        card, invitation = own_view().add_printer(name)
+        card, invitation = own_view().add_printer(name, ask_code=ask_code)
     except ValueError as error:
         return render_template("add.html", error=words.sentence(error), name=name), 422
-    return _enrolment_page(card, invitation)
+    return _enrolment_page(card, invitation, ask_code=ask_code)
+
+
+def _asks_code() -> bool:
+    return request.form.get("code") == "on"
 
 
 def _owned(printer: str) -> PrinterCard:
@@ -157,9 +177,14 @@ def _settings_page(card: PrinterCard, values: dict[str, str], errors: dict[str, 
     return page, 422 if errors else 200
 
 
-def _enrolment_page(card: PrinterCard, invitation: Invitation) -> ResponseReturnValue:
+def _enrolment_page(card: PrinterCard, invitation: Invitation, *, ask_code: bool) -> ResponseReturnValue:
     return render_template(
-        "enrol.html", card=card, invitation=invitation, code=_code(invitation.line), now=site().clock()
+        "enrol.html",
+        card=card,
+        invitation=invitation,
+        code=_code(invitation.line),
+        ask_code=ask_code,
+        now=site().clock(),
     )
 
 

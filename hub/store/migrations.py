@@ -131,3 +131,15 @@ def m008_trials(db: Database) -> None:
         "CREATE TABLE trials (id INTEGER PRIMARY KEY, printer TEXT NOT NULL REFERENCES printers(id) ON DELETE CASCADE,"
         " person TEXT NOT NULL, asked REAL NOT NULL, done REAL, stages TEXT NOT NULL DEFAULT '[]')"
     )
+
+
+@migrations()
+def m009_confirmations(db: Database) -> None:
+    """Redeemed enrolments whose code the owner has yet to confirm; key and token are erased when it is settled."""
+    db.execute("ALTER TABLE enrolments ADD COLUMN ask_code INTEGER NOT NULL DEFAULT 0")
+    db.execute(
+        "CREATE TABLE confirmations (enrolment TEXT PRIMARY KEY,"
+        " printer TEXT NOT NULL REFERENCES printers(id) ON DELETE CASCADE, person TEXT NOT NULL,"
+        " secret_hash TEXT NOT NULL, key BLOB, token TEXT, expires REAL NOT NULL, tries_left INTEGER NOT NULL,"
+        " confirmed REAL)"
+    )

@@ -49,7 +49,7 @@ class CredentialRow:
 
 @dataclass(frozen=True)
 class EnrolmentRow:
-    """A single-use enrolment that somebody still may redeem."""
+    """A single-use enrolment that somebody still may redeem; `ask_code`: and whose code the owner then confirms."""
 
     id: str
     printer: str
@@ -57,6 +57,7 @@ class EnrolmentRow:
     secret_hash: str
     expires: float
     tries_left: int
+    ask_code: bool = False
 
 
 class Printers:
@@ -181,9 +182,10 @@ class Printers:
         owner: str | None = None,
         label: str = "",
         rights: Mapping[str, int] | None = None,
+        secret: str | None = None,
     ) -> str:
         """Store a new credential and return its token, which is known to nobody afterwards."""
-        secret = token()
+        secret = secret or token()
         row = {
             "id": secrets.token_hex(8),
             "username": username,
@@ -210,7 +212,15 @@ class Printers:
     # Enrolments
 
     def add_enrolment(
-        self, printer: str, person: str, secret: str, *, now: float, lifetime: float, tries: int
+        self,
+        printer: str,
+        person: str,
+        secret: str,
+        *,
+        now: float,
+        lifetime: float,
+        tries: int,
+        ask_code: bool = False,
     ) -> str:
         """Store a fresh enrolment; an older open one of the same printer is void from now on."""
         identity = secrets.token_hex(8)
@@ -222,9 +232,11 @@ class Printers:
             "created": now,
             "expires": now + lifetime,
             "tries_left": tries,
+            "ask_code": ask_code,
         }
         with self._db.write() as db:
-            db.execute("DELETE FROM enrolments WHERE printer = ? OR expires < ?", [printer, now])
+            for table in ("enrolments", "confirmations"):
+                db.execute(f"DELETE FROM {table} WHERE printer = ? OR expires < ?", [printer, now])  # noqa: S608 - constant text
             db.table("enrolments").insert(row)
         return identity
 
@@ -236,9 +248,8 @@ class Printers:
             db.execute("UPDATE enrolments SET tries_left = tries_left - 1 WHERE id = ?", [identity])
         if row is None:
             return None
-        return EnrolmentRow(
-            *(row[name] for name in ("id", "printer", "person", "secret_hash", "expires", "tries_left"))
-        )
+        values = {name: row[name] for name in EnrolmentRow.__dataclass_fields__}
+        return EnrolmentRow(**{**values, "ask_code": bool(row["ask_code"])})
 
     def redeem(self, enrolment: EnrolmentRow, key: bytes, now: float) -> str | None:
         """Close an enrolment and give its printer a fresh key and token, all at once.
@@ -248,9 +259,16 @@ class Printers:
         with self._db.write() as db:
             if not db.execute("DELETE FROM enrolments WHERE id = ?", [enrolment.id]).rowcount:
                 return None
-            self.remove_credentials(enrolment.printer)
-            self.save_enrolled(enrolment.printer, key, now)
-            return self.add_credential(enrolment.printer, "agent", now, owner=enrolment.person)
+            secret = token()
+            self.admit_agent(enrolment.printer, enrolment.person, key, secret, now)
+            return secret
+
+    def admit_agent(self, printer: str, person: str, key: bytes, secret: str, now: float) -> None:
+        """From now on this key and this token are the printer's only ones."""
+        with self._db.write():
+            self.remove_credentials(printer)
+            self.save_enrolled(printer, key, now)
+            self.add_credential(printer, "agent", now, owner=person, secret=secret)
 
 
 def _printer(row: Any) -> PrinterRow:

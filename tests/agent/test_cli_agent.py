@@ -21,7 +21,7 @@ def hub(monkeypatch):
     """A hub that redeems every line."""
     asked = []
 
-    def redeem(ticket):
+    def redeem(ticket, _show):
         asked.append(ticket)
         return CREDENTIAL
 
@@ -77,7 +77,7 @@ def test_a_line_that_was_not_pasted_whole_is_one_error_line(tmp_path, capsys, li
 
 
 def test_a_hub_that_refuses_is_one_error_line(tmp_path, capsys, monkeypatch):
-    def refuse(_ticket):
+    def refuse(_ticket, _show):
         raise EnrolmentError("the hub refused: already used")
 
     monkeypatch.setattr(enrolment, "redeem", refuse)

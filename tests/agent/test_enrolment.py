@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent import enrolment
-from agent.enrolment import Credential, EnrolmentError, Ticket, load, parse, redeem, rotate, save
+from agent.enrolment import Credential, EnrolmentError, Ticket, code, load, parse, redeem, rotate, save
 from agent.seal import derive, open_json
 from hub import certificates
 
@@ -165,11 +165,11 @@ def others(tmp_path_factory):
 
 
 class Listener:
-    """A TLS server for one connection that keeps what it was sent and answers with fixed bytes."""
+    """A TLS server for a connection an answer, which keeps what it was sent last and answers with fixed bytes."""
 
-    def __init__(self, context, answer):
+    def __init__(self, context, *answers):
         self.received = b""
-        self._context, self._answer = context, answer
+        self._context, self._answers = context, answers
         self._socket = socket.create_server(("127.0.0.1", 0))
         self._socket.settimeout(20)
         self.port = self._socket.getsockname()[1]
@@ -184,8 +184,13 @@ class Listener:
         self._socket.close()
 
     def _serve(self):
+        for answer in self._answers:
+            self._serve_one(answer)
+
+    def _serve_one(self, answer):
         plain, _ = self._socket.accept()
         plain.settimeout(20)
+        self.received = b""
         try:
             with self._context.wrap_socket(plain, server_side=True) as secured:
                 while b"}" not in self.received:
@@ -193,7 +198,7 @@ class Listener:
                     if not more:
                         return
                     self.received += more
-                secured.sendall(self._answer)
+                secured.sendall(answer)
         except OSError:
             return
         finally:
@@ -297,6 +302,53 @@ def test_a_plain_server_is_no_answer():
         port = listening.getsockname()[1]
         assert "does not speak TLS" in problem(redeem, replace(TICKET, host="127.0.0.1", port=port))
         thread.join()
+
+
+# The code that the owner confirms
+
+WAITS = {**asdict(CREDENTIAL), "confirm_s": 900}
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr(enrolment, "POLL_S", 0.0)
+
+
+def test_an_agent_shows_its_code_and_waits_until_it_is_confirmed(ours, impatient):
+    shown = []
+    answers = (WAITS, {"confirmed": False}, {"confirmed": True})
+    with Listener(ours.server_context(), *(answered(200, each) for each in answers)) as listener:
+        assert redeem(ticket(listener, ours), lambda *told: shown.append(told)) == CREDENTIAL
+    assert shown == [(code(bytes.fromhex(CREDENTIAL.key), TICKET.identity), 900)]
+    head, _, body = listener.received.partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /confirmed HTTP/1.1\r\n")
+    assert json.loads(body) == {"id": TICKET.identity, "secret": TICKET.secret}
+
+
+def test_a_hub_that_is_silent_for_a_while_is_asked_again(ours, impatient):
+    answers = (answered(200, WAITS), b"", answered(200, {"confirmed": True}))
+    with Listener(ours.server_context(), *answers) as listener:
+        assert redeem(ticket(listener, ours)) == CREDENTIAL
+
+
+def test_a_code_that_is_refused_ends_the_wait(ours, impatient):
+    answers = (answered(200, WAITS), answered(403, {"error": "it is over"}))
+    with Listener(ours.server_context(), *answers) as listener:
+        assert problem(redeem, ticket(listener, ours)) == "the hub refused: it is over"
+
+
+def test_a_code_that_nobody_confirms_in_time(ours, impatient, monkeypatch):
+    times = iter((0.0, 899.0, 901.0))
+    monkeypatch.setattr(enrolment.time, "monotonic", lambda: next(times))
+    answers = (answered(200, WAITS), answered(200, {"confirmed": False}))
+    with Listener(ours.server_context(), *answers) as listener:
+        assert "nobody confirmed" in problem(redeem, ticket(listener, ours))
+
+
+@pytest.mark.parametrize("seconds", [-1, 1.5, True, "900", None, 10**9])
+def test_a_senseless_time_to_wait(ours, seconds):
+    with Listener(ours.server_context(), answered(200, {**WAITS, "confirm_s": seconds})) as listener:
+        assert "makes no sense" in problem(redeem, ticket(listener, ours))
 
 
 # Rotating

@@ -235,6 +235,10 @@ def source(module, function):
         ("1. Enrolment", f"for {hub_enrolment.LIFETIME_S / 60:.0f} minutes"),
         ("1. Enrolment", f"after {hub_enrolment.TRIES} tries"),
         ("1. Enrolment", f"at most {hub_enrolment.ROTATE_WITHIN_S:.0f} s from"),
+        ("1. Enrolment", f"a whole number of seconds, {hub_enrolment.CONFIRM_S}"),
+        ("1. Enrolment", f"after {hub_enrolment.CODE_TRIES} wrong codes, {hub_enrolment.CONFIRM_S} s"),
+        ("1. Enrolment", f"modulo {10**enrolment.CODE_DIGITS}, "),
+        ("1. Enrolment", f"Every {enrolment.POLL_S:.0f} s or so"),
     ],
 )
 def test_numbers(place, said):
@@ -277,6 +281,13 @@ def test_the_line_and_the_credential():
     assert str(Ticket("<host>", "<port>", "<identity>", "<secret>", "<fingerprint>")) in text
     assert words(table(text, "part")) == [each.name for each in fields(Ticket)]
     assert words(table(text, "member of the credential")) == [each.name for each in fields(Credential)]
+
+
+def test_the_code_of_the_example():
+    (identity, shown) = re.findall(r"enrolment `(\w+)` would show `(\d+)`", EXAMPLE)[0]
+    assert enrolment.code(KEY, identity) == shown
+    made = hashlib.blake2b(identity.encode(), key=derive(KEY, "enrol"), digest_size=8).digest()
+    assert f"{int.from_bytes(made, 'big') % 1_000_000:06}" == shown
 
 
 def test_parts_of_the_line_match_its_pattern():

@@ -20,6 +20,7 @@ from hub import certificates, cli
 from hub.commands import FALLBACK
 from hub.enrolment import Enrolments
 from hub.store.audit import Audit
+from hub.store.confirmations import Confirmations
 from hub.store.database import Database
 from hub.store.history import History
 from hub.store.people import People
@@ -387,7 +388,7 @@ def _prepare(data, port):
     row = printers.add("a printer", "olivia", time.time())
     printers.save_settings(row.id, HASTY)
     made = certificates.ensure(data / "tls", ("127.0.0.1",))
-    invitation = Enrolments(printers, Audit(database)).mint(
+    invitation = Enrolments(printers, Confirmations(database, printers), Audit(database)).mint(
         "olivia", row.id, host="127.0.0.1", port=port, fingerprint=made.fingerprint, now=time.time()
     )
     database.stop()

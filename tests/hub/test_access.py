@@ -72,7 +72,12 @@ def test_allowed(who, action, topic):
     ("who", "action", "topic"),
     [
         (HUB, Action.PUBLISH, topics.state(MINE)),
+        (HUB, Action.PUBLISH, topics.out(MINE, "#")),
+        (HUB, Action.PUBLISH, topics.command("+")),
+        (HUB, Action.RECEIVE, topics.frame(MINE, "+")),
         (HUB, Action.SUBSCRIBE, "#"),
+        (VIEWER, Action.SUBSCRIBE, f"{ROOT}/hub/#/x"),
+        (VIEWER, Action.SUBSCRIBE, f"{ROOT}/hub/a+b"),
         (HUB, Action.SUBSCRIBE, "$share//x"),
         (HUB, Action.SUBSCRIBE, f"$share/a+b/{ROOT}/+/up/ack"),
         (HUB, Action.SUBSCRIBE, f"$share/group/$share/group/{ROOT}/+/up/ack"),

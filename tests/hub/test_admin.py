@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from agent.enrolment import parse
+from agent.enrolment import code, parse
+from hub.enrolment import Enrolments
+from hub.store.audit import Audit
+from hub.store.confirmations import Confirmations
 from hub.store.history import History
 from hub.store.printers import Printers
 from tests.support.command_line import line_in
@@ -164,3 +169,21 @@ def test_a_changed_audit_log_is_found(olivia):
     status, out, _ = olivia("audit", "verify")
     assert status == 1
     assert "row 1 was changed" in out
+
+
+def test_a_code_is_confirmed_for_the_hub_to_settle(olivia):
+    out = olivia.well("printer", "add", "Prusa", "--owner", "olivia", "--code")
+    assert "printwarden printer confirm" in out
+    ticket = line_in(out)
+    opened = olivia.database()
+    printers = Printers(opened)
+    enrolments = Enrolments(printers, Confirmations(opened, printers), Audit(opened))
+    issued = enrolments.redeem(ticket.identity, ticket.secret, time.time())
+    shown = code(issued.key, ticket.identity)
+    assert "not the code" in olivia.wrong("printer", "confirm", "Prusa", f"{(int(shown) + 1) % 10**6:06}")
+    assert "lets the agent of Prusa in" in olivia.well(
+        "printer", "confirm", "Prusa", f"{shown[:3]} {shown[3:]}"
+    )
+    assert [each.token for each in enrolments.settle(time.time())] == [issued.token]
+    opened.stop()
+    assert {"code_refused", "code_confirmed"} <= set(olivia.audit())

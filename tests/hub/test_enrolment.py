@@ -8,11 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.enrolment import parse
+from agent.enrolment import code, parse
 from agent.seal import derive, seal_json
 from hub.access import Right
-from hub.enrolment import LIFETIME_S, ROTATE_WITHIN_S, TRIES, EnrolmentError, Enrolments
+from hub.enrolment import (
+    CODE_TRIES,
+    CONFIRM_S,
+    LIFETIME_S,
+    ROTATE_WITHIN_S,
+    TRIES,
+    EnrolmentError,
+    Enrolments,
+)
 from hub.store.audit import Audit
+from hub.store.confirmations import Confirmations
 from hub.store.people import digest
 from hub.store.printers import Printers
 from tests.support import databases
@@ -34,12 +43,12 @@ class Hub:
         databases.people(database, "ann", "bob")
         self.database = database
         self.printers, self.audit = Printers(database), Audit(database)
-        self.enrolments = Enrolments(self.printers, self.audit)
+        self.enrolments = Enrolments(self.printers, Confirmations(database, self.printers), self.audit)
         self.printer = self.printers.add("Prusa", "ann", NOW)
 
-    def mint(self, now=NOW):
+    def mint(self, now=NOW, **options):
         invitation = self.enrolments.mint(
-            "ann", self.printer.id, host="hub", port=8884, fingerprint="ab" * 32, now=now
+            "ann", self.printer.id, host="hub", port=8884, fingerprint="ab" * 32, now=now, **options
         )
         return parse(invitation.line)
 
@@ -231,6 +240,190 @@ def test_any_text_is_refused_and_nothing_else(identity, secret):
         hub = Hub(database)
         hub.mint()
         refused(hub.enrolments.redeem, identity, secret, NOW)
+
+
+# The code that the owner confirms
+
+
+class Shown:
+    """An agent that was given a credential and shows its code."""
+
+    def __init__(self, hub, now=NOW + 1):
+        self.hub, self.ticket = hub, hub.mint(ask_code=True)
+        self.issued = hub.redeem(self.ticket, now)
+        self.code = code(self.issued.key, self.ticket.identity)
+
+    def confirm(self, typed=None, now=NOW + 2):
+        self.hub.enrolments.confirm("ann", self.hub.printer.id, self.code if typed is None else typed, now)
+
+    def told(self, now=NOW + 3):
+        return self.hub.enrolments.confirmed(self.ticket.identity, self.ticket.secret, now)
+
+    def wrong(self):
+        return f"{(int(self.code) + 1) % 10**6:06}"
+
+
+def text_of(hub):
+    return "\n".join(hub.database.tables.conn.iterdump())
+
+
+def test_until_the_code_is_confirmed_nothing_is_admitted(hub):
+    shown = Shown(hub)
+    assert shown.issued.confirm_s == CONFIRM_S
+    assert hub.hashes() == []
+    assert hub.printers.get(hub.printer.id) == hub.printer
+    assert hub.enrolments.settle(NOW + 2) == []
+    assert shown.told() is False
+    assert hub.log() == ["shows_code"]
+
+
+def test_the_confirmed_code_makes_the_credential_the_printers_own(hub):
+    shown = Shown(hub)
+    shown.confirm()
+    assert shown.told() is False, "not before the hub has made it known"
+    (issued,) = hub.enrolments.settle(NOW + 3)
+    assert issued == replace(shown.issued, confirm_s=0)
+    row = hub.printers.get(hub.printer.id)
+    assert (row.key, row.enrolled) == (issued.key, NOW + 3)
+    assert hub.hashes() == [digest(issued.token)]
+    assert shown.told() is True
+    assert hub.enrolments.settle(NOW + 4) == [], "once"
+    assert hub.log() == ["enrolled", "code_confirmed", "shows_code"]
+    assert hub.audit.rows()[1].actor == "ann"
+
+
+def test_what_waits_in_clear_is_erased_once_it_is_settled(hub):
+    shown = Shown(hub)
+    assert shown.issued.token in text_of(hub)
+    shown.confirm()
+    hub.enrolments.settle(NOW + 3)
+    assert shown.issued.token not in text_of(hub)
+
+
+def test_what_waited_in_vain_is_erased(hub):
+    shown = Shown(hub)
+    hub.enrolments.settle(NOW + 1 + CONFIRM_S + 1)
+    assert shown.issued.token not in text_of(hub)
+
+
+def test_the_agent_before_goes_on_until_the_new_one_is_confirmed(hub):
+    old = hub.redeem(hub.mint())
+    shown = Shown(hub)
+    assert hub.hashes() == [digest(old.token)]
+    shown.confirm()
+    hub.enrolments.settle(NOW + 3)
+    assert hub.hashes() == [digest(shown.issued.token)]
+
+
+def test_a_code_is_six_digits_of_key_and_enrolment():
+    codes = {code(bytes([each]) * 32, "a" * 16) for each in range(50)} | {
+        code(bytes(32), f"{each:016}") for each in range(50)
+    }
+    assert len(codes) > 95
+    assert {len(each) for each in codes} == {6}
+    assert all(each.isdecimal() for each in codes)
+
+
+@pytest.mark.parametrize("typed", ["{0} {1}", " {0}-{1} "])
+def test_a_code_may_be_typed_as_it_is_read(hub, typed):
+    shown = Shown(hub)
+    shown.confirm(typed.format(shown.code[:3], shown.code[3:]))
+    assert len(hub.enrolments.settle(NOW + 3)) == 1
+
+
+def test_three_wrong_codes_and_it_is_over(hub):
+    shown = Shown(hub)
+    for _ in range(CODE_TRIES):
+        refused(shown.confirm, shown.wrong())
+    refused(shown.confirm)
+    refused(shown.told)
+    assert hub.enrolments.settle(NOW + 3) == []
+    assert hub.hashes() == []
+    assert hub.log()[0] == "code_refused"
+
+
+def test_the_third_code_still_counts(hub):
+    shown = Shown(hub)
+    for _ in range(CODE_TRIES - 1):
+        refused(shown.confirm, shown.wrong())
+    assert shown.told() is False
+    shown.confirm()
+    assert len(hub.enrolments.settle(NOW + 3)) == 1
+    assert shown.told() is True
+
+
+def test_a_code_is_short_lived(hub):
+    shown = Shown(hub)
+    refused(shown.confirm, shown.code, NOW + 1 + CONFIRM_S)
+    refused(shown.told, NOW + 1 + CONFIRM_S)
+
+
+def test_what_was_confirmed_too_late_to_be_settled_is_not(hub):
+    shown = Shown(hub)
+    shown.confirm()
+    assert hub.enrolments.settle(NOW + 1 + CONFIRM_S) == []
+    assert hub.hashes() == []
+
+
+def test_the_line_behind_a_code_works_once_too(hub):
+    shown = Shown(hub)
+    refused(hub.redeem, shown.ticket)
+    shown.confirm()
+    hub.enrolments.settle(NOW + 3)
+    refused(hub.redeem, shown.ticket)
+
+
+def test_whoever_comes_second_shows_no_code(hub, monkeypatch):
+    ticket = hub.mint(ask_code=True)
+    monkeypatch.setattr(hub.enrolments._confirmations, "hold", lambda *_, **__: False)
+    refused(hub.redeem, ticket)
+
+
+def test_of_two_who_close_an_enrolment_at_once_the_database_takes_one(hub):
+    ticket = hub.mint(ask_code=True)
+    row = hub.printers.take_enrolment(ticket.identity, NOW)
+    held = [
+        hub.enrolments._confirmations.hold(row, bytes(32), token, expires=NOW + 9, tries=3) for token in "ab"
+    ]
+    assert held == [True, False]
+
+
+def test_it_is_settled_once_even_if_asked_for_twice_at_once(hub):
+    shown = Shown(hub)
+    shown.confirm()
+    confirmations = hub.enrolments._confirmations
+    (row,) = confirmations.unsettled(NOW + 3)
+    assert [confirmations.settle(row, NOW + 3) for _ in range(2)] == [True, False]
+
+
+def test_a_newer_line_voids_what_waits(hub):
+    shown = Shown(hub)
+    hub.mint()
+    refused(shown.confirm)
+    refused(shown.told)
+
+
+def test_a_printer_removed_meanwhile_is_not_enrolled(hub):
+    shown = Shown(hub)
+    shown.confirm()
+    hub.printers.remove(hub.printer.id)
+    assert hub.enrolments.settle(NOW + 3) == []
+    refused(shown.told)
+
+
+def test_wrong_codes_without_anybody_who_waits_sound_the_same(hub):
+    told = {refused(hub.enrolments.confirm, "ann", hub.printer.id, "123456", NOW)}
+    shown = Shown(hub)
+    told |= {refused(shown.confirm, typed) for typed in ("", shown.wrong(), "\ud800", "x" * 1000)}
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize("secret", ["x" * 32, "", "\ud800"])
+def test_only_who_redeemed_is_told_whether_it_is_confirmed(hub, secret):
+    shown = Shown(hub)
+    told = {refused(hub.enrolments.confirmed, shown.ticket.identity, secret, NOW)}
+    told.add(refused(hub.enrolments.confirmed, "ä", secret, NOW))
+    assert len(told) == 1
 
 
 # Rotation

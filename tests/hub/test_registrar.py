@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from agent.enrolment import parse
+from agent.enrolment import code, parse
 from hub.credentials import Credentials
 from hub.enrolment import EnrolmentError, Enrolments
 from hub.policy import PrinterSettings
 from hub.registrar import Address, EnrolmentAddress, PrinterRegistrar
+from hub.store.confirmations import Confirmations
 
 NOW = 1_700_000_000.0
 
@@ -42,7 +43,9 @@ class Scene:
         self.credentials = Credentials(stores.printers)
         self.credentials.start()
         self.credentials.on_revoked = self.revoked.append
-        enrolments = Enrolments(stores.printers, stores.audit)
+        enrolments = Enrolments(
+            stores.printers, Confirmations(stores.database, stores.printers), stores.audit
+        )
         monkeypatch.setattr("hub.registrar.time.time", lambda: NOW)
         made = PrinterRegistrar(
             stores.people, stores.printers, stores.history, enrolments, self.credentials, stores.live
@@ -215,3 +218,35 @@ def test_a_printer_handed_over_leaves_its_old_agent_and_history_behind(scene):
         scene.registrar.hand_over(scene.registrar.add("olivia", "two").id, "peter")
     with pytest.raises(ValueError, match="no such printer"):
         scene.registrar.hand_over(row.id, "olivia")
+
+
+def test_an_agent_with_a_code_is_admitted_everywhere_at_once_when_it_is_confirmed(scene, monkeypatch):
+    """Until then no part of the hub knows its key or its token."""
+    row = scene.registrar.add("olivia", "Prusa")
+    ticket = parse(scene.registrar.invite("olivia", row.id, ask_code=True).line)
+    answer = scene.registrar.redeem(ticket.identity, ticket.secret, NOW + 1)
+    assert answer["confirm_s"] > 0
+    assert not scene.logs_in(answer)
+    assert scene.registrar.ingest.trusted == {row.id: row.key}
+    assert scene.changes == []
+    assert scene.registrar.confirmed(ticket.identity, ticket.secret, NOW + 2) == {"confirmed": False}
+    admitted = []
+    scene.credentials.on_admitted = lambda principal, token: admitted.append((principal.id, token))
+    scene.registrar.confirm("olivia", row.id, code(bytes.fromhex(answer["key"]), ticket.identity))
+    assert scene.logs_in(answer)
+    assert scene.registrar.ingest.trusted[row.id].hex() == answer["key"]
+    assert admitted == [(row.id, answer["token"])], "a broker with credentials of its own is told the token"
+    assert scene.registrar.confirmed(ticket.identity, ticket.secret, NOW + 2) == {"confirmed": True}
+    assert scene.changes == [True]
+
+
+def test_a_code_confirmed_by_another_process_is_noticed(scene):
+    row = scene.registrar.add("olivia", "Prusa")
+    ticket = parse(scene.registrar.invite("olivia", row.id, ask_code=True).line)
+    answer = scene.registrar.redeem(ticket.identity, ticket.secret, NOW + 1)
+    stores = scene.stores
+    elsewhere = Enrolments(stores.printers, Confirmations(stores.database, stores.printers), stores.audit)
+    elsewhere.confirm("command line", row.id, code(bytes.fromhex(answer["key"]), ticket.identity), NOW + 2)
+    assert not scene.logs_in(answer)
+    scene.registrar.reread()
+    assert scene.logs_in(answer)

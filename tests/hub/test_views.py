@@ -50,7 +50,10 @@ class Registrar(Done):
     def add(self, person, name):
         return self.printers.add(checked_name(name), person, NOW)
 
-    def invite(self, person, printer):
+    def confirm(self, person, printer, code):
+        self.note("confirm", person, printer, code)
+
+    def invite(self, person, printer, *, ask_code=False):
         self.note("invite", person, printer)
         return Invitation(printer, "line", NOW)
 
@@ -143,6 +146,7 @@ RIGHTS = {
     "dismiss": (Right.CONTROL, lambda world: ()),
     "save_settings": (Right.OWN, lambda world: ({"warn_at": 0.5},)),
     "invite": (Right.OWN, lambda world: ()),
+    "confirm": (Right.OWN, lambda world: ("123456",)),
     "rename": (Right.OWN, lambda world: ("Mini",)),
     "remove": (Right.OWN, lambda world: ()),
 }

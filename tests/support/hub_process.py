@@ -14,6 +14,7 @@ from pathlib import Path
 from hub import certificates
 from hub.enrolment import Enrolments
 from hub.store.audit import Audit
+from hub.store.confirmations import Confirmations
 from hub.store.database import Database
 from hub.store.people import People
 from hub.store.printers import Printers
@@ -88,7 +89,7 @@ def _prepare(data: Path, count: int, enrolment_port: int) -> tuple[list[str], st
     _entry, token = Sharing(database).add_token(PERSON, "read", "test", now=now, lifetime=_YEAR_S)
     printers = Printers(database)
     fingerprint = certificates.ensure(data / "tls", ("127.0.0.1",)).fingerprint
-    enrolments = Enrolments(printers, Audit(database))
+    enrolments = Enrolments(printers, Confirmations(database, printers), Audit(database))
     lines = []
     for number in range(count):
         row = printers.add(f"printer {number + 1}", PERSON, now)

@@ -34,6 +34,8 @@ ROUTES = {
     ("POST", "pages.rename"): (f"{P}/rename", {"name": "Other"}, (303, 303, 403, 404)),
     ("POST", "pages.remove"): (f"{P}/remove", {"typed": "Bench"}, (303, 303, 403, 404)),
     ("POST", "pages.invite"): (f"{P}/invite", {}, (303, 200, 403, 404)),
+    ("GET", "pages.confirm"): (f"{P}/confirm", None, (303, 200, 403, 404)),
+    ("POST", "pages.confirm"): (f"{P}/confirm", {"code": "123456"}, (303, 422, 403, 404)),
     ("GET", "sharing.printer"): (f"{P}/sharing", None, (303, 200, 403, 404)),
     ("POST", "sharing.people"): (
         f"{P}/sharing/people",

@@ -26,6 +26,7 @@ from hub.policy import changed, settings_from
 from hub.regions import Region
 from hub.sharing import PersonSharing, SharingParts
 from hub.store.audit import Audit
+from hub.store.confirmations import Confirmations
 from hub.store.database import Database
 from hub.store.history import CommandRow, History, ScoreRow
 from hub.store.people import People
@@ -97,17 +98,32 @@ class Registrar:
 
     def __init__(self, world: World) -> None:
         self._world, self.dismissed, self.changed = world, [], []
-        self._enrolments = Enrolments(world.printers, world.audit)
+        self._enrolments = Enrolments(
+            world.printers, Confirmations(world.database, world.printers), world.audit
+        )
 
     def add(self, person, name):
         if self._world.printers.owned_by(person) >= self._world.people.get(person).quota:
             raise ValueError(f"{person} may own no more printers; an administrator can raise this")
         return self._world.printers.add(checked_name(name), person, time.time())
 
-    def invite(self, person, printer):
+    def invite(self, person, printer, *, ask_code=False):
         return self._enrolments.mint(
-            person, printer, host="hub.local", port=8884, fingerprint="ab" * 32, now=time.time()
+            person,
+            printer,
+            host="hub.local",
+            port=8884,
+            fingerprint="ab" * 32,
+            now=time.time(),
+            ask_code=ask_code,
         )
+
+    def confirm(self, person, printer, code):
+        self._enrolments.confirm(person, printer, code, time.time())
+        self._enrolments.settle(time.time())
+
+    def redeem(self, ticket):
+        return self._enrolments.redeem(ticket.identity, ticket.secret, time.time())
 
     def remove(self, printer):
         self._world.printers.remove(printer)
