@@ -58,8 +58,8 @@ class Ticket:
 class Credential:
     """What an agent keeps about one printer.
 
-    `port` is the broker's, `enrolment_port` the one where the credential is rotated; `ca` is the hub's authority
-    (PEM), `key` is hexadecimal.
+    `host`, `port` and `ca` (PEM of the authority) are the broker's; the same with `enrolment_` are those of the hub's
+    own listener, where the credential is rotated. `key` is hexadecimal.
     """
 
     printer: str
@@ -70,6 +70,8 @@ class Credential:
     token: str
     key: str
     ca: str
+    enrolment_host: str
+    enrolment_ca: str
 
 
 def parse(line: str) -> Ticket:
@@ -122,7 +124,7 @@ def _await_confirmation(ticket: Ticket, body: dict[str, str], deadline: float) -
 
 def rotate(credential: Credential, now: float) -> Credential:
     """A fresh token and key for an enrolled agent; the old ones work until the new ones are used. Raises EnrolmentError."""
-    endpoint = Endpoint(credential.host, credential.enrolment_port, credential.ca)
+    endpoint = Endpoint(credential.enrolment_host, credential.enrolment_port, credential.enrolment_ca)
     key = derive(bytes.fromhex(credential.key), "rotate")
     sealed = seal_json(key, f"rotate/{credential.printer}", {"v": 1, "time": int(now)})
     connection = http.client.HTTPSConnection(
@@ -159,6 +161,7 @@ def load(path: Path) -> Credential:
 
 def _checked(data: Any) -> Credential:
     """The credential in a table; raises ValueError, KeyError or TypeError naming what is wrong."""
+    data = {"enrolment_host": data["host"], "enrolment_ca": data["ca"], **data}  # older hubs had one for both
     for each in fields(Credential):
         wanted = int if each.name in ("port", "enrolment_port") else str
         if type(data[each.name]) is not wanted:

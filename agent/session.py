@@ -93,7 +93,6 @@ class Session:
         context = self._endpoint.tls()
         if context is not None:
             self._client.tls_set_context(context)
-            self._client.tls_insecure_set(True)  # the chain is checked; see Endpoint.tls on names
         self._client.connect_async(self._endpoint.host, self._endpoint.port, KEEPALIVE_S)
         self._client.loop_start()
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import segno
 
-from hub import certificates
+from hub import tls
 from hub.accounts import AccountParts, Accounts
 from hub.enrolment import LIFETIME_S, Enrolments, Invitation
 from hub.private_file import write_private
@@ -219,13 +219,13 @@ def _audit_list(office: Office, _options: argparse.Namespace) -> int:
 def _mint(office: Office, row: PrinterRow, lifetime: float, *, ask_code: bool) -> Invitation:
     section = office.settings.hub
     known_door(office)
-    made = certificates.ensure(section.data / "tls", section.names)
+    shown = tls.current(section)
     return office.enrolments.mint(
         row.owner,
         row.id,
         host=section.names[0],
         port=section.enrolment_port,
-        fingerprint=made.fingerprint,
+        fingerprint=shown.fingerprint,
         now=time.time(),
         lifetime=lifetime,
         ask_code=ask_code,

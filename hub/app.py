@@ -9,7 +9,7 @@ from pathlib import Path
 
 from agent.clock import next_boot
 from agent.session import Message, Session
-from hub import access, announcer, certificates
+from hub import access, announcer
 from hub.access import Kind, Principal
 from hub.accounts import AccountParts, Accounts
 from hub.announcer import Announcer
@@ -46,6 +46,7 @@ from hub.store.prints import Prints
 from hub.store.sharing import Sharing
 from hub.store.trials import TrialStore
 from hub.timer import Timer
+from hub.tls import CertificateError, ListenerTls
 from hub.trials import TrialParts, Trials
 from hub.unwatched import Unwatched
 from hub.views import Parts, UserView
@@ -85,6 +86,7 @@ class Hub:
             read_model(Path(settings.detection.model) if settings.detection.model else shipped_model()),
             settings.detection.precision,
         )
+        self.tls = ListenerTls(settings.hub)
         self._broker_settings = broker_settings
         self._stops: list[tuple[str, object]] = []
 
@@ -149,8 +151,7 @@ class Hub:
         self.detector.start()
 
     def _start_broker(self) -> None:
-        names = self.settings.hub.names
-        self.certificates = certificates.ensure(self.settings.hub.data / "tls", names)
+        self.tls.start()
         self.port = self._broker_port()
         self.credentials.on_revoked, self.credentials.on_admitted = self.port.revoked, self.port.admitted
         self.isolation = IsolationWatch(
@@ -175,8 +176,7 @@ class Hub:
         chosen = self._broker_settings or (
             load_broker(Path(section.config)) if section.config else BrokerSettings()
         )
-        context, ca = self.certificates.server_context(), self.certificates.ca
-        return EmbeddedPort(chosen, self.credentials, context, ca, self._audit_broker)
+        return EmbeddedPort(chosen, self.credentials, self.tls, self._audit_broker)
 
     @property
     def broker(self) -> EmbeddedBroker:
@@ -288,11 +288,10 @@ class Hub:
         section = self.settings.hub
         self.registrar.changed = self.isolation.soon
         self.registrar.settle()
-        context = self.certificates.server_context()
         self.enrolment_server = EnrolmentServer(
             section.enrolment_host,
             section.enrolment_port,
-            context,
+            self.tls.context,
             {
                 "/enrol": (("id", "secret"), self.registrar.redeem),
                 "/confirmed": (("id", "secret"), self.registrar.confirmed),
@@ -331,9 +330,17 @@ class Hub:
         return Address(public.host or self.settings.hub.names[0], public.port, public.ca)
 
     def _door(self) -> EnrolmentAddress:
-        return EnrolmentAddress(
-            self.settings.hub.names[0], self.enrolment_server.port, self.certificates.fingerprint
-        )
+        port, tls = self.enrolment_server.port, self.tls
+        return EnrolmentAddress(self.settings.hub.names[0], port, tls.authority, tls.fingerprint)
+
+    def renew_certificate(self) -> None:
+        """Show agents a new certificate, if the one they are shown is soon over or its files have changed."""
+        try:
+            if self.tls.refresh():
+                log.info("agents are shown the certificate %s now", self.tls.fingerprint)
+                self.audit.add(time.time(), "hub", "certificate", detail=self.tls.fingerprint)
+        except (CertificateError, OSError) as error:
+            log.error("agents are still shown the certificate as before: %s", error)  # noqa: TRY400 - its text says all
 
     def _isolation_alarm(self, text: str) -> None:
         self.audit.add(time.time(), "hub", "isolation", detail=text)

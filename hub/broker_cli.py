@@ -7,7 +7,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from hub import certificates
+from hub import tls
 from hub.broker.mosquitto_config import (
     SECURITY,
     MosquittoListener,
@@ -46,11 +46,8 @@ def _mosquitto(options: argparse.Namespace) -> int:
     if options.plain:
         listener, ca = MosquittoListener(options.host, options.port), ""
     else:
-        made = certificates.ensure(settings.hub.data / "tls", settings.hub.names)
-        listener = MosquittoListener(
-            options.host, options.port, made.certificate.resolve(), made.key.resolve()
-        )
-        ca = str((settings.hub.data / "tls" / "ca.pem").resolve())
+        certificate, key, authority = (each.resolve() for each in tls.files(settings.hub))
+        listener, ca = MosquittoListener(options.host, options.port, certificate, key), str(authority)
     if options.acl_file:
         path = write_acl_config(folder, listener, user=options.user)
         print(

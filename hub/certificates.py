@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import ipaddress
-import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from agent.endpoint import PRIVATE_AUTHORITY
 from hub.private_file import write_private
 
 AUTHORITY_YEARS = 20
@@ -23,19 +23,11 @@ RENEW_DAYS = 30
 
 @dataclass(frozen=True)
 class Certificates:
-    """Where the files are, the authority's PEM text and the SHA-256 fingerprint of the hub's certificate."""
+    """Where the files are and the authority's PEM text."""
 
     certificate: Path
     key: Path
     ca: str
-    fingerprint: str
-
-    def server_context(self) -> ssl.SSLContext:
-        """A TLS server with this certificate."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(self.certificate, self.key)
-        return context
 
 
 def ensure(folder: Path, names: tuple[str, ...], now: datetime | None = None) -> Certificates:
@@ -50,23 +42,29 @@ def ensure(folder: Path, names: tuple[str, ...], now: datetime | None = None) ->
     if not ca_file.exists() or not ca_key_file.exists():
         _make_authority(ca_file, ca_key_file, now)
     server_file, server_key_file = folder / "hub.pem", folder / "hub.key"
-    if not server_file.exists() or not _good(server_file, names, now):
+    if not _good(server_file, server_key_file, ca_file, names, now):
         _make_server(server_file, server_key_file, (ca_file, ca_key_file), names, now)
-    certificate = x509.load_pem_x509_certificate(server_file.read_bytes())
-    fingerprint = hashlib.sha256(certificate.public_bytes(serialization.Encoding.DER)).hexdigest()
-    return Certificates(server_file, server_key_file, ca_file.read_text(encoding="ascii"), fingerprint)
+    return Certificates(server_file, server_key_file, ca_file.read_text(encoding="ascii"))
 
 
-def _good(path: Path, names: tuple[str, ...], now: datetime) -> bool:
-    certificate = x509.load_pem_x509_certificate(path.read_bytes())
+def _good(path: Path, key_path: Path, ca_path: Path, names: tuple[str, ...], now: datetime) -> bool:
+    """Whether there is a certificate of this authority with its key for these names, and for long enough."""
+    try:
+        certificate = x509.load_pem_x509_certificate(path.read_bytes())
+        key = serialization.load_pem_private_key(key_path.read_bytes(), None)
+        certificate.verify_directly_issued_by(x509.load_pem_x509_certificate(ca_path.read_bytes()))
+    except (OSError, ValueError, InvalidSignature):  # a start that was cut off leaves halves behind
+        return False
     extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     same = list(extension.value) == _alternative_names(names)
-    return same and certificate.not_valid_after_utc - now > timedelta(days=RENEW_DAYS)
+    fits = certificate.public_key() == key.public_key()
+    begun = certificate.not_valid_before_utc <= now
+    return same and fits and begun and certificate.not_valid_after_utc - now > timedelta(days=RENEW_DAYS)
 
 
 def _make_authority(path: Path, key_path: Path, now: datetime) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Printwarden private authority")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, PRIVATE_AUTHORITY)])
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     certificate = (
         _builder(name, name, key.public_key(), now, timedelta(days=365 * AUTHORITY_YEARS))

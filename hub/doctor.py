@@ -8,8 +8,11 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+
+from cryptography import x509
 
 from agent.settings import SettingsError
 from hub.broker.directory import ThrowAways
@@ -18,12 +21,15 @@ from hub.broker.settings import BrokerSettings
 from hub.broker.settings import load as load_broker
 from hub.credentials import Credentials
 from hub.isolation import attack
-from hub.settings import HubSettings
+from hub.settings import HubSection, HubSettings
 from hub.store.database import Database, StoreError
 from hub.store.printers import Printers
+from hub.tls import check, current
 from hub.vision import Detector, ModelError, read_model, shipped_model
 
 FREE_BYTES = 500_000_000
+#: A certificate of one's own is renewed by somebody else, who should have done it by then.
+OWN_DAYS = 14
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,7 @@ def _findings(settings: HubSettings, *, isolation: bool) -> Iterator[Finding]:
     yield _python()
     yield _data(settings.hub.data)
     yield from _database(settings.hub.data / "hub.db")
+    yield _certificate(settings.hub)
     yield _model(settings)
     broker = _broker(settings)
     if isinstance(broker, Finding):
@@ -106,6 +113,26 @@ def _database(path: Path) -> Iterator[Finding]:
     yield Finding(whole, f"database {path}: " + ("whole" if whole else "damaged; restore a backup of it"))
     if not (people and people["n"]):
         yield Finding(False, "nobody can sign in: printwarden user add NAME --admin")
+
+
+def _certificate(section: HubSection) -> Finding:
+    """How long agents go on accepting what they are shown. Nothing is made or renewed here."""
+    where = Path(section.certificate) if section.certificate else section.data / "tls" / "hub.pem"
+    if not section.certificate and not where.exists():
+        return Finding(None, "no certificate yet; the first start makes it")
+    try:
+        if section.certificate:
+            check(current(section), section)
+        ends = x509.load_pem_x509_certificate(where.read_bytes()).not_valid_after_utc
+    except (OSError, ValueError) as error:
+        return Finding(False, f"certificate: {error}")
+    days = (ends - datetime.now(UTC)).days
+    told = f"certificate {where}: {days} days left"
+    if section.certificate:
+        return Finding(
+            days >= OWN_DAYS, told + ("" if days >= OWN_DAYS else "; renew it, the hub then reads it again")
+        )
+    return Finding(days >= 0, told + ("" if days >= 0 else "; the hub renews it when it starts"))
 
 
 def _model(settings: HubSettings) -> Finding:

@@ -32,10 +32,11 @@ class Address:
 
 @dataclass(frozen=True)
 class EnrolmentAddress:
-    """What stands in an enrolment line."""
+    """What stands in an enrolment line, and the authority to trust there later."""
 
     host: str
     port: int
+    ca: str
     fingerprint: str
 
 
@@ -145,7 +146,9 @@ class PrinterRegistrar:
             "name": issued.name,
             "host": broker.host,
             "port": broker.port,
+            "enrolment_host": door.host,
             "enrolment_port": door.port,
+            "enrolment_ca": door.ca,
             "token": issued.token,
             "key": issued.key.hex(),
             "ca": broker.ca,

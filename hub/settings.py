@@ -13,16 +13,25 @@ from hub.pace import PaceSettings
 
 @dataclass(frozen=True)
 class HubSection:
-    """`names`: host names and addresses under which agents reach this hub; the first is told to new agents."""
+    """`names`: host names and addresses under which agents reach this hub; the first is told to new agents.
+
+    `certificate`, `key` and `authority` (PEM files): a certificate of one's own for the agents' listeners, and who
+    signed it. Empty: one of the hub's private authority.
+    """
 
     data: Path = Path("data")
     names: tuple[str, ...] = ("127.0.0.1", "localhost")
     enrolment_host: str = "0.0.0.0"  # noqa: S104 - agents on other machines enrol here, over TLS
     enrolment_port: int = 8884
+    certificate: str = ""
+    key: str = ""
+    authority: str = ""
 
     def __post_init__(self) -> None:
         if not self.names:
             raise ValueError("names: at least one name or address of this machine is needed")
+        if len({bool(each) for each in (self.certificate, self.key, self.authority)}) > 1:
+            raise ValueError("certificate: certificate, key and authority belong together")
 
 
 @dataclass(frozen=True)
@@ -110,13 +119,21 @@ class HubSettings:
 def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> HubSettings:
     """Settings from a file (None: only defaults) and the environment; raises SettingsError naming the key.
 
-    A relative data folder is relative to the settings file.
+    A relative data folder or certificate is relative to the settings file.
     """
     tables = read_toml(path) if path else {}
     settings = build(HubSettings, overridden(tables, environment, HubSettings), str(path or "settings"))
-    if path and not settings.hub.data.is_absolute():
-        settings = replace(settings, hub=replace(settings.hub, data=path.parent / settings.hub.data))
+    if path:
+        settings = replace(settings, hub=_placed(settings.hub, path.parent))
     return settings
+
+
+def _placed(hub: HubSection, folder: Path) -> HubSection:
+    hub = replace(hub, data=folder / hub.data)
+    if not hub.certificate:
+        return hub
+    certificate, key, authority = (str(folder / each) for each in (hub.certificate, hub.key, hub.authority))
+    return replace(hub, certificate=certificate, key=key, authority=authority)
 
 
 __all__ = ["HubSettings", "SettingsError", "load"]

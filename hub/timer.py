@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 TICK_S = 1.0
 PRUNE_S = 3600.0
 ANNOUNCE_S = 5.0
+CERTIFICATE_S = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ class Timer:
         self._hub = hub
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="timer", daemon=True)
-        self._pruned = self._announced = float("-inf")
+        self._pruned = self._announced = self._certified = float("-inf")
         self._seen_changes = hub.database.foreign_changes()
 
     def start(self) -> None:
@@ -52,6 +53,7 @@ class Timer:
         if changes != self._seen_changes:
             self._seen_changes = changes
             hub.registrar.reread()
+            hub.renew_certificate()
         for row in hub.printers.all():
             self._watch(row.id, now)
             hub.print_keeper.tick(row.id, time.time())
@@ -60,6 +62,9 @@ class Timer:
             self._announced = now
             hub.announcer.refresh()
             hub.announcer.tick_hub(hub.health(), now)
+        if now - self._certified > CERTIFICATE_S:
+            self._certified = now
+            hub.renew_certificate()
         hub.desk.tick(time.time())
         hub.trials.tick(time.time())
         hub.history.flush()

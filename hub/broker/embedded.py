@@ -114,7 +114,7 @@ class EmbeddedBroker:
         address = ipaddress.ip_address(host)
         if address.is_unspecified:
             host = "127.0.0.1" if address.version == 4 else "::1"
-        return Endpoint(host, port, ca)
+        return Endpoint(host, port, ca, own=True)
 
     def ports(self) -> dict[str, int]:
         """The port each open listener is bound to."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from hub.broker.directory import HUB, Directory, Provision, ThrowAways
 from hub.broker.embedded import EmbeddedBroker
 from hub.broker.mosquitto import MosquittoProvisioner
 from hub.broker.settings import BrokerSettings
+from hub.tls import ListenerTls
 
 log = logging.getLogger(__name__)
 
@@ -52,11 +52,11 @@ class EmbeddedPort:
     """The embedded broker, which asks the hub's directory itself."""
 
     def __init__(
-        self, settings: BrokerSettings, directory: Directory, tls: ssl.SSLContext, ca: str, audit: Audit
+        self, settings: BrokerSettings, directory: Directory, tls: ListenerTls, audit: Audit
     ) -> None:
         self.provision = ThrowAways(directory, self.revoked)
-        self.broker = EmbeddedBroker(settings, self.provision, tls, audit)
-        self._ca = ca
+        self.broker = EmbeddedBroker(settings, self.provision, tls.context, audit)
+        self._tls = tls
 
     def start(self) -> None:
         """Listen."""
@@ -70,11 +70,11 @@ class EmbeddedPort:
         """The plain listener where there is one: it is on loopback."""
         if "plain" in self.broker.ports():
             return self.broker.endpoint("plain")
-        return self.broker.endpoint("tls", self._ca)
+        return self.broker.endpoint("tls", self._tls.authority)
 
     def public(self) -> Endpoint:
         """The TLS listener."""
-        return Endpoint("", self.broker.ports()["tls"], self._ca)
+        return Endpoint("", self.broker.ports()["tls"], self._tls.authority)
 
     def admitted(self, principal: Principal, token: str) -> None:
         """Nothing to do: the directory knows."""

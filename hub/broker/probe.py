@@ -34,7 +34,7 @@ class Probe:
         tls = endpoint.tls()
         if tls is not None:
             try:
-                self.socket = tls.wrap_socket(self.socket)
+                self.socket = tls.wrap_socket(self.socket, server_hostname=endpoint.host)
             except OSError:
                 self.socket.close()
                 raise

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from agent import enrolment
 from agent.enrolment import Credential, EnrolmentError, Ticket, code, load, parse, redeem, rotate, save
 from agent.seal import derive, open_json
-from hub import certificates
+from tests.support.certificates import listener_tls
 
 CREDENTIAL = Credential(
     printer="0" * 32,
@@ -26,6 +26,8 @@ CREDENTIAL = Credential(
     token="t" * 43,
     key="ab" * 32,
     ca="PEM",
+    enrolment_host="hub.lan",
+    enrolment_ca="PEM",
 )
 TICKET = Ticket("hub.lan", 8884, "0123456789abcdef", "S" * 32, "ab" * 32)
 
@@ -156,12 +158,12 @@ def test_a_folder_is_no_credential_file(tmp_path):
 
 @pytest.fixture(scope="module")
 def ours(tmp_path_factory):
-    return certificates.ensure(tmp_path_factory.mktemp("ours"), ("127.0.0.1",))
+    return listener_tls(tmp_path_factory.mktemp("ours"))
 
 
 @pytest.fixture(scope="module")
 def others(tmp_path_factory):
-    return certificates.ensure(tmp_path_factory.mktemp("others"), ("127.0.0.1",))
+    return listener_tls(tmp_path_factory.mktemp("others"))
 
 
 class Listener:
@@ -218,7 +220,7 @@ def ticket(listener, chain):
 
 
 def test_a_ticket_is_exchanged_for_a_credential(ours):
-    with Listener(ours.server_context(), answered(200, asdict(CREDENTIAL))) as listener:
+    with Listener(ours.context, answered(200, asdict(CREDENTIAL))) as listener:
         assert redeem(ticket(listener, ours)) == CREDENTIAL
     head, _, body = listener.received.partition(b"\r\n\r\n")
     assert head.startswith(b"POST /enrol HTTP/1.1\r\n")
@@ -227,27 +229,27 @@ def test_a_ticket_is_exchanged_for_a_credential(ours):
 
 def test_without_a_host_of_its_own_the_broker_is_where_the_hub_is(ours):
     answer = answered(200, {**asdict(CREDENTIAL), "host": "", "more": 1})
-    with Listener(ours.server_context(), answer) as listener:
+    with Listener(ours.context, answer) as listener:
         assert redeem(ticket(listener, ours)) == replace(CREDENTIAL, host="127.0.0.1")
 
 
 def test_another_hub_gets_nothing(ours, others):
     """The fingerprint is checked before a single byte of the secret is sent."""
-    with Listener(others.server_context(), answered(200, asdict(CREDENTIAL))) as listener:
+    with Listener(others.context, answered(200, asdict(CREDENTIAL))) as listener:
         assert "not the hub" in problem(redeem, ticket(listener, ours))
     assert listener.received == b""
 
 
 def test_a_certificate_of_the_same_authority_is_not_enough(ours):
     """The ticket names one certificate, not an authority."""
-    fingerprint = hashlib.sha256(ssl.PEM_cert_to_DER_cert(ours.ca)).hexdigest()
-    with Listener(ours.server_context(), b"") as listener:
+    fingerprint = hashlib.sha256(ssl.PEM_cert_to_DER_cert(ours.authority)).hexdigest()
+    with Listener(ours.context, b"") as listener:
         assert "not the hub" in problem(redeem, replace(ticket(listener, ours), fingerprint=fingerprint))
     assert listener.received == b""
 
 
 def test_a_refusal_is_told_in_the_hubs_words(ours):
-    with Listener(ours.server_context(), answered(403, {"error": "already used"})) as listener:
+    with Listener(ours.context, answered(403, {"error": "already used"})) as listener:
         assert problem(redeem, ticket(listener, ours)) == "the hub refused: already used"
 
 
@@ -269,13 +271,13 @@ def test_a_refusal_is_told_in_the_hubs_words(ours):
     ],
 )
 def test_an_answer_that_makes_no_sense(ours, status, body):
-    with Listener(ours.server_context(), answered(status, body)) as listener:
+    with Listener(ours.context, answered(status, body)) as listener:
         assert "makes no sense" in problem(redeem, ticket(listener, ours))
 
 
 @pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n", answered(200, {"a": 1})[:-3]])
 def test_a_connection_that_breaks_is_no_answer(ours, answer):
-    with Listener(ours.server_context(), answer) as listener:
+    with Listener(ours.context, answer) as listener:
         said = problem(redeem, ticket(listener, ours))
     assert "127.0.0.1" in said or "makes no sense" in said
 
@@ -317,7 +319,7 @@ def impatient(monkeypatch):
 def test_an_agent_shows_its_code_and_waits_until_it_is_confirmed(ours, impatient):
     shown = []
     answers = (WAITS, {"confirmed": False}, {"confirmed": True})
-    with Listener(ours.server_context(), *(answered(200, each) for each in answers)) as listener:
+    with Listener(ours.context, *(answered(200, each) for each in answers)) as listener:
         assert redeem(ticket(listener, ours), lambda *told: shown.append(told)) == CREDENTIAL
     assert shown == [(code(bytes.fromhex(CREDENTIAL.key), TICKET.identity), 900)]
     head, _, body = listener.received.partition(b"\r\n\r\n")
@@ -327,13 +329,13 @@ def test_an_agent_shows_its_code_and_waits_until_it_is_confirmed(ours, impatient
 
 def test_a_hub_that_is_silent_for_a_while_is_asked_again(ours, impatient):
     answers = (answered(200, WAITS), b"", answered(200, {"confirmed": True}))
-    with Listener(ours.server_context(), *answers) as listener:
+    with Listener(ours.context, *answers) as listener:
         assert redeem(ticket(listener, ours)) == CREDENTIAL
 
 
 def test_a_code_that_is_refused_ends_the_wait(ours, impatient):
     answers = (answered(200, WAITS), answered(403, {"error": "it is over"}))
-    with Listener(ours.server_context(), *answers) as listener:
+    with Listener(ours.context, *answers) as listener:
         assert problem(redeem, ticket(listener, ours)) == "the hub refused: it is over"
 
 
@@ -341,13 +343,13 @@ def test_a_code_that_nobody_confirms_in_time(ours, impatient, monkeypatch):
     times = iter((0.0, 899.0, 901.0))
     monkeypatch.setattr(enrolment.time, "monotonic", lambda: next(times))
     answers = (answered(200, WAITS), answered(200, {"confirmed": False}))
-    with Listener(ours.server_context(), *answers) as listener:
+    with Listener(ours.context, *answers) as listener:
         assert "nobody confirmed" in problem(redeem, ticket(listener, ours))
 
 
 @pytest.mark.parametrize("seconds", [-1, 1.5, True, "900", None, 10**9])
 def test_a_senseless_time_to_wait(ours, seconds):
-    with Listener(ours.server_context(), answered(200, {**WAITS, "confirm_s": seconds})) as listener:
+    with Listener(ours.context, answered(200, {**WAITS, "confirm_s": seconds})) as listener:
         assert "makes no sense" in problem(redeem, ticket(listener, ours))
 
 
@@ -355,12 +357,18 @@ def test_a_senseless_time_to_wait(ours, seconds):
 
 
 def enrolled(listener, chain):
-    return replace(CREDENTIAL, host="127.0.0.1", enrolment_port=listener.port, ca=chain.ca)
+    return replace(
+        CREDENTIAL,
+        host="broker.lan",
+        enrolment_host="127.0.0.1",
+        enrolment_port=listener.port,
+        enrolment_ca=chain.authority,
+    )
 
 
 def test_a_credential_is_exchanged_for_a_fresh_one(ours):
     fresh = replace(CREDENTIAL, host="hub.lan", token="new", key="cd" * 32)
-    with Listener(ours.server_context(), answered(200, asdict(fresh))) as listener:
+    with Listener(ours.context, answered(200, asdict(fresh))) as listener:
         assert rotate(enrolled(listener, ours), 1_700_000_000.9) == fresh
     head, _, body = listener.received.partition(b"\r\n\r\n")
     assert head.startswith(b"POST /rotate HTTP/1.1\r\n")
@@ -373,13 +381,13 @@ def test_a_credential_is_exchanged_for_a_fresh_one(ours):
 
 def test_rotating_needs_a_hub_of_the_same_authority(ours, others):
     """Here the chain is the check: the hub's certificate may have been renewed since the enrolment."""
-    with Listener(others.server_context(), answered(200, asdict(CREDENTIAL))) as listener:
+    with Listener(others.context, answered(200, asdict(CREDENTIAL))) as listener:
         assert "its certificate is not trusted" in problem(rotate, enrolled(listener, ours), 1.0)
     assert listener.received == b""
 
 
 def test_a_refused_rotation_is_told_in_the_hubs_words(ours):
-    with Listener(ours.server_context(), answered(403, {"error": "its clock is wrong"})) as listener:
+    with Listener(ours.context, answered(403, {"error": "its clock is wrong"})) as listener:
         assert problem(rotate, enrolled(listener, ours), 1.0) == "the hub refused: its clock is wrong"
 
 

@@ -16,7 +16,7 @@ from agent import cli as agent_cli
 from agent import enrolment, topics
 from agent.protocol import Frame, Status, pack_frame, pack_status
 from agent.seal import derive, seal_json
-from hub import certificates, cli
+from hub import cli
 from hub.commands import FALLBACK
 from hub.enrolment import Enrolments
 from hub.store.audit import Audit
@@ -25,6 +25,7 @@ from hub.store.database import Database
 from hub.store.history import History
 from hub.store.people import People
 from hub.store.printers import Printers
+from tests.support.certificates import listener_tls
 from tests.support.hubs import HASTY, PATIENCE, ROOT, start_agent, write_agent_settings
 from tests.support.models import brightness_model
 from tests.support.pictures import clip, failing, fine, picture
@@ -387,7 +388,7 @@ def _prepare(data, port):
     printers = Printers(database)
     row = printers.add("a printer", "olivia", time.time())
     printers.save_settings(row.id, HASTY)
-    made = certificates.ensure(data / "tls", ("127.0.0.1",))
+    made = listener_tls(data)
     invitation = Enrolments(printers, Confirmations(database, printers), Audit(database)).mint(
         "olivia", row.id, host="127.0.0.1", port=port, fingerprint=made.fingerprint, now=time.time()
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import socket
 import ssl
 import threading
@@ -20,6 +19,12 @@ NOW = datetime.now(UTC)
 
 def certificate(made):
     return x509.load_pem_x509_certificate(made.certificate.read_bytes())
+
+
+def server(made):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made.certificate, made.key)
+    return context
 
 
 def handshake(server: ssl.SSLContext, ca: str) -> bytes:
@@ -62,8 +67,8 @@ def test_keys_are_readable_by_their_owner_only(tmp_path):
 
 
 def test_later_starts_change_nothing(tmp_path):
-    first = ensure(tmp_path, NAMES)
-    assert ensure(tmp_path, NAMES) == first
+    first = certificate(ensure(tmp_path, NAMES))
+    assert certificate(ensure(tmp_path, NAMES)) == first
 
 
 @pytest.mark.parametrize(
@@ -72,20 +77,23 @@ def test_later_starts_change_nothing(tmp_path):
         (("10.0.0.9",), timedelta(0)),
         (NAMES, timedelta(days=SERVER_DAYS - RENEW_DAYS + 1)),
         (NAMES, timedelta(days=SERVER_DAYS * 3)),
+        (NAMES, timedelta(days=-3)),
     ],
-    ids=["other names", "soon over", "long over"],
+    ids=["other names", "soon over", "long over", "not begun"],
 )
 def test_a_renewed_certificate_is_of_the_same_authority(tmp_path, names, later):
     """So agents that were enrolled before go on."""
     first = ensure(tmp_path, NAMES)
+    before = certificate(first)
     second = ensure(tmp_path, names, NOW + later)
-    assert second.fingerprint != first.fingerprint
+    assert certificate(second) != before
     assert second.ca == first.ca
 
 
 def test_it_is_not_renewed_before_it_must(tmp_path):
-    first = ensure(tmp_path, NAMES, NOW)
-    assert ensure(tmp_path, NAMES, NOW + timedelta(days=SERVER_DAYS - RENEW_DAYS - 1)) == first
+    first = certificate(ensure(tmp_path, NAMES, NOW))
+    later = NOW + timedelta(days=SERVER_DAYS - RENEW_DAYS - 1)
+    assert certificate(ensure(tmp_path, NAMES, later)) == first
 
 
 def test_a_lost_certificate_is_made_again_by_the_same_authority(tmp_path):
@@ -94,22 +102,41 @@ def test_a_lost_certificate_is_made_again_by_the_same_authority(tmp_path):
     assert ensure(tmp_path, NAMES).ca == first.ca
 
 
+@pytest.mark.parametrize("name", ["hub.pem", "hub.key"])
+@pytest.mark.parametrize("rest", [b"", b"half", None])
+def test_what_a_start_that_was_cut_off_left_behind_is_made_again(tmp_path, name, rest):
+    """A key without its certificate, or the certificate of the key before."""
+    first = ensure(tmp_path, NAMES)
+    if rest is None:
+        other = ensure(tmp_path / "other", NAMES)
+        rest = (other.certificate if name == "hub.pem" else other.key).read_bytes()
+    (tmp_path / name).write_bytes(rest)
+    assert handshake(server(ensure(tmp_path, NAMES)), first.ca)
+
+
+def test_a_new_authority_makes_a_new_certificate(tmp_path):
+    ensure(tmp_path, NAMES)
+    (tmp_path / "ca.key").unlink()
+    made = ensure(tmp_path, NAMES)
+    assert handshake(server(made), made.ca)
+
+
 def test_an_agent_that_trusts_the_authority_gets_exactly_the_named_certificate(tmp_path):
     made = ensure(tmp_path, NAMES)
-    shown = handshake(made.server_context(), made.ca)
-    assert hashlib.sha256(shown).hexdigest() == made.fingerprint
+    shown = handshake(server(made), made.ca)
+    assert x509.load_der_x509_certificate(shown) == certificate(made)
 
 
 def test_an_agent_does_not_trust_another_hub(tmp_path):
     mine, other = ensure(tmp_path / "mine", NAMES), ensure(tmp_path / "other", NAMES)
     with pytest.raises(ssl.SSLError, match="CERTIFICATE_VERIFY_FAILED"):
-        handshake(other.server_context(), mine.ca)
+        handshake(server(other), mine.ca)
 
 
 def test_an_agent_goes_on_after_a_renewal(tmp_path):
     first = ensure(tmp_path, NAMES)
     second = ensure(tmp_path, ("elsewhere.lan",))
-    assert handshake(second.server_context(), first.ca)
+    assert handshake(server(second), first.ca)
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import socket
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from hub import certificates
 from hub import doctor as looking
 from hub.broker import core
 from hub.doctor import doctor
 from hub.settings import BrokerSection, DetectionSection, HubSection, HubSettings, WebSection
 from hub.store.database import Database
 from hub.store.people import People
+from tests.support.certificates import Authority
 from tests.support.models import brightness_model
 from tests.support.processes import free_port
 
@@ -26,6 +29,7 @@ def healthy(tmp_path):
     database.start()
     People(database).add("olivia", None, role="admin", now=1.0)
     database.stop()
+    certificates.ensure(data / "tls", ("hub.lan",))
     conf = tmp_path / "broker.conf"
     conf.write_text(
         f"[plain]\nport = {free_port()}\n[tls]\nhost = '127.0.0.1'\nport = {free_port()}\n", encoding="utf-8"
@@ -60,6 +64,7 @@ def test_nothing_is_wrong(healthy):
         "Python",
         "data folder",
         "database",
+        f"certificate {healthy.hub.data}/tls/hub.pem: 396 days left",
         "detector brightness",
         "viewer port",
         "MQTT over TLS port",
@@ -142,3 +147,34 @@ def test_a_broker_that_does_not_isolate(healthy, monkeypatch):
     told = wrong(healthy, isolation=True)
     assert "isolation: " in told
     assert "FAILED" in told
+
+
+def brought(healthy, folder, **options):
+    """Settings with a certificate of one's own."""
+    authority = Authority()
+    certificate, key = authority.issue(folder, "own", **options)
+    (folder / "authority.pem").write_text(authority.pem)
+    section = replace(
+        healthy.hub,
+        names=("127.0.0.1",),
+        certificate=str(certificate),
+        key=str(key),
+        authority=str(folder / "authority.pem"),
+    )
+    return replace(healthy, hub=section)
+
+
+def test_a_certificate_of_ones_own(healthy, tmp_path):
+    _, lines = examine(brought(healthy, tmp_path, days=60.5))
+    assert any("own.pem: 60 days left" in each for each in lines)
+    assert "own.pem: 13 days left; renew it" in wrong(brought(healthy, tmp_path, days=13.5))
+    assert "agents would refuse it: certificate has expired" in wrong(brought(healthy, tmp_path, days=-1))
+
+
+def test_a_certificate_that_the_hub_must_renew_and_one_that_is_damaged(healthy):
+    path = healthy.hub.data / "tls" / "hub.pem"
+    path.unlink()
+    certificates.ensure(path.parent, ("hub.lan",), datetime.now(UTC) - timedelta(days=400))
+    assert "the hub renews it when it starts" in wrong(healthy)
+    path.write_text("x")
+    assert "WRONG certificate: " in wrong(healthy)

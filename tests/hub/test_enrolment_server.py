@@ -9,9 +9,10 @@ import socket
 import pytest
 
 from agent.endpoint import Endpoint
-from hub import certificates, enrolment_server
+from hub import enrolment_server
 from hub.enrolment import EnrolmentError
 from hub.enrolment_server import MAX_BODY, EnrolmentServer
+from tests.support.certificates import listener_tls
 from tests.support.waiting import until
 
 GOOD = {"id": "a" * 16, "secret": "s" * 32}
@@ -19,7 +20,7 @@ GOOD = {"id": "a" * 16, "secret": "s" * 32}
 
 @pytest.fixture(scope="module")
 def tls(tmp_path_factory):
-    return certificates.ensure(tmp_path_factory.mktemp("tls"), ("127.0.0.1",))
+    return listener_tls(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def server(tls, calls):
         return {"printer": identity}
 
     routes = {"/enrol": (("id", "secret"), redeem)}
-    made = EnrolmentServer("127.0.0.1", 0, tls.server_context(), routes)
+    made = EnrolmentServer("127.0.0.1", 0, tls.context, routes)
     made.start()
     yield made
     made.stop()
@@ -54,7 +55,7 @@ def server(tls, calls):
 
 
 def send(server, tls, body, *, path="/enrol", method="POST", headers=None):
-    context = Endpoint("127.0.0.1", server.port, tls.ca).tls()
+    context = Endpoint("127.0.0.1", server.port, tls.authority).tls()
     connection = http.client.HTTPSConnection("127.0.0.1", server.port, timeout=30, context=context)
     try:
         connection.request(method, path, body, headers or {})
@@ -128,7 +129,7 @@ def test_nothing_but_post(server, tls, asked, method):
 
 
 def test_its_answer_names_no_software(server, tls):
-    context = Endpoint("127.0.0.1", server.port, tls.ca).tls()
+    context = Endpoint("127.0.0.1", server.port, tls.authority).tls()
     connection = http.client.HTTPSConnection("127.0.0.1", server.port, timeout=30, context=context)
     connection.request("POST", "/enrol", json.dumps(GOOD))
     answer = connection.getresponse()
@@ -149,9 +150,7 @@ def test_plain_http_and_silence_stall_nobody(server, tls):
 
 def test_too_many_at_once_are_turned_away_until_there_is_room_again(tls, monkeypatch):
     monkeypatch.setattr(enrolment_server, "MAX_AT_ONCE", 2)
-    server = EnrolmentServer(
-        "127.0.0.1", 0, tls.server_context(), {"/enrol": (("id", "secret"), lambda *_: {})}
-    )
+    server = EnrolmentServer("127.0.0.1", 0, tls.context, {"/enrol": (("id", "secret"), lambda *_: {})})
     server.start()
     held = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(2)]
     try:
@@ -167,7 +166,7 @@ def test_too_many_at_once_are_turned_away_until_there_is_room_again(tls, monkeyp
 
 
 def test_a_taken_port_is_named(server, tls):
-    second = EnrolmentServer("127.0.0.1", server.port, tls.server_context(), {})
+    second = EnrolmentServer("127.0.0.1", server.port, tls.context, {})
     with pytest.raises(OSError, match=f"enrolment listener 127.0.0.1:{server.port}: "):
         second.start()
     second.stop()

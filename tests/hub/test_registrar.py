@@ -52,7 +52,7 @@ class Scene:
         )
         made.ingest, made.judge, made.pace = Listener(), Listener(), Listener()
         made.broker = lambda: Address("hub.example", 8883, "CA")
-        made.door = lambda: EnrolmentAddress("hub.example", 8884, "f" * 64)
+        made.door = lambda: EnrolmentAddress("hub.example", 8884, "DOOR", "f" * 64)
         made.changed = lambda: self.changes.append(True)
         self.registrar = made
         stores.person("olivia", quota=2)
@@ -109,6 +109,11 @@ def test_an_enrolled_agent_can_log_in_and_is_believed(scene):
         "hub.example",
         8883,
         "CA",
+    )
+    assert (answer["enrolment_host"], answer["enrolment_port"], answer["enrolment_ca"]) == (
+        "hub.example",
+        8884,
+        "DOOR",
     )
     assert scene.logs_in(answer)
     assert scene.registrar.ingest.trusted[row.id].hex() == answer["key"]

@@ -12,6 +12,16 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from hub.settings import HubSection
+from hub.tls import ListenerTls
+
+
+def listener_tls(folder: Path, *names: str, **section) -> ListenerTls:
+    """What a hub with this data folder shows its agents."""
+    tls = ListenerTls(HubSection(data=folder, names=names or ("127.0.0.1",), **section))
+    tls.start()
+    return tls
+
 
 class Authority:
     """Signs certificates for loopback."""
@@ -27,13 +37,15 @@ class Authority:
         )
         self.pem = self._certificate.public_bytes(serialization.Encoding.PEM).decode()
 
-    def issue(self, folder: Path, name: str = "hub") -> tuple[Path, Path]:
-        """Files with a certificate and its key."""
+    def issue(
+        self, folder: Path, name: str = "hub", *, address: str = "127.0.0.1", days: float = 1
+    ) -> tuple[Path, Path]:
+        """Files with a certificate for an address and its key; `days` left, or over for so long."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+        address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
         certificate = (
-            _builder(subject, self._name, key)
+            _builder(subject, self._name, key, days)
             .add_extension(address, critical=False)
             .sign(self._key, hashes.SHA256())
         )
@@ -53,7 +65,7 @@ class Authority:
         return context
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key) -> x509.CertificateBuilder:
+def _builder(subject: x509.Name, issuer: x509.Name, key, days: float = 1) -> x509.CertificateBuilder:
     now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()
@@ -61,6 +73,6 @@ def _builder(subject: x509.Name, issuer: x509.Name, key) -> x509.CertificateBuil
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
+        .not_valid_before(now - dt.timedelta(days=10))
+        .not_valid_after(now + dt.timedelta(days=days))
     )

@@ -11,7 +11,6 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from hub import certificates
 from hub.enrolment import Enrolments
 from hub.store.audit import Audit
 from hub.store.confirmations import Confirmations
@@ -19,6 +18,7 @@ from hub.store.database import Database
 from hub.store.people import People
 from hub.store.printers import Printers
 from hub.store.sharing import Sharing
+from tests.support.certificates import listener_tls
 from tests.support.hubs import ROOT
 from tests.support.models import brightness_model
 from tests.support.processes import free_ports
@@ -88,7 +88,7 @@ def _prepare(data: Path, count: int, enrolment_port: int) -> tuple[list[str], st
     People(database).add(PERSON, None, role="user", now=now)
     _entry, token = Sharing(database).add_token(PERSON, "read", "test", now=now, lifetime=_YEAR_S)
     printers = Printers(database)
-    fingerprint = certificates.ensure(data / "tls", ("127.0.0.1",)).fingerprint
+    fingerprint = listener_tls(data).fingerprint
     enrolments = Enrolments(printers, Confirmations(database, printers), Audit(database))
     lines = []
     for number in range(count):

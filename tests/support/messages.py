@@ -38,4 +38,5 @@ def command(seq: int = 1, **changes) -> Command:
 def credential(**changes) -> Credential:
     """What an agent keeps after enrolling."""
     right = {"printer": PRINTER, "name": "Prusa", "host": "127.0.0.1", "port": 8883, "enrolment_port": 8884}
-    return Credential(**{**right, "token": "token", "key": KEY.hex(), "ca": "", **changes})
+    rest = {"token": "token", "key": KEY.hex(), "ca": "", "enrolment_host": "127.0.0.1", "enrolment_ca": ""}
+    return Credential(**{**right, **rest, **changes})
