@@ -104,12 +104,38 @@ def role_acls(principal: Principal) -> list[dict[str, Any]]:
     return entries
 
 
-def acl_text(principal: Principal) -> str:
-    """A principal's grants as a block of an ACL file."""
+def acl_text(principal: Principal, user: str = "") -> str:
+    """A principal's grants as a block of an ACL file, for a user of that Mosquitto with another name if need be."""
     allowed = grants(principal)
-    lines = [f"user {username(principal)}"]
+    lines = [f"user {user or username(principal)}"]
     lines += [f"topic write {each}" for each in allowed.publish]
     lines += [f"topic read {each}" for each in allowed.receive]
+    return "\n".join(lines) + "\n"
+
+
+def bridge_text(principal: Principal, remote: str, token: str, ca: str) -> str:
+    """A bridge by which a Mosquitto shows an integration's topics to its own clients; `ca` is a file, empty for plain.
+
+    Each topic stands there by itself, since the hub's broker grants no filter that reaches further.
+    """
+    allowed, name = grants(principal), username(principal)
+    lines = [
+        f"# Written by Printwarden: what {name} may see and do, and nothing else.",
+        f"connection printwarden-{name}",
+        f"address {remote}",
+        *([f"bridge_cafile {ca}"] if ca else []),
+        f"remote_clientid {name}",
+        f"remote_username {name}",
+        f"remote_password {token}",
+        "bridge_protocol_version mqttv311",
+        "try_private false",
+        "bridge_attempt_unsubscribe false",
+        "cleansession true",
+        "notifications false",
+        "restart_timeout 2 30",
+        *(f"topic {each} in {0 if '/up/frame/' in each else 1}" for each in allowed.receive),
+        *(f"topic {each} out 1" for each in allowed.publish),
+    ]
     return "\n".join(lines) + "\n"
 
 
