@@ -1,7 +1,7 @@
 # make demo   see it work          make test   run the tests       make check  everything the CI runs
 # make bench  measure this machine make lock   renew the locks     make run    a hub in ./data
-# make soak   two hours of faults
-.PHONY: help demo run test check lint types layers bench soak lock report-detection clean
+# make soak   two hours of faults  make addon  the folder of the Home Assistant add-on
+.PHONY: help demo run test check lint types layers bench soak lock report-detection addon clean
 PY := .venv/bin
 DATA ?= ../shared/data
 
@@ -55,6 +55,14 @@ lock: .venv/dev.stamp
 # The data is a folder with manifest.csv, sequences.csv and clips/; scores are kept in ~/.cache/printwarden.
 report-detection: .venv/dev.stamp
 	$(PY)/python -m hub.evaluation_detection --data $(DATA) --docs docs/detection.md $(ARGS)
+
+# Copy the folder in build/addon to /addons of Home Assistant; it appears among the local add-ons.
+addon: .venv/dev.stamp
+	rm -rf build/addon
+	mkdir -p build/addon
+	cp -r packaging/homeassistant/addon build/addon/printwarden
+	cp requirements/hub.lock build/addon/printwarden/
+	$(PY)/pip wheel --quiet --no-deps --no-build-isolation -w build/addon/printwarden .
 
 clean:
 	rm -rf .venv build *.egg-info
