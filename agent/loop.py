@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
 
-from agent import topics
+from agent import __version__, topics
 from agent.camera.base import Camera, CameraError
 from agent.camera.watch import Watch
 from agent.clock import AgentClock
@@ -191,6 +191,7 @@ class PrinterAgent:
             clock=self._clock.now(),
             time=_unix_ms(),
             cameras=cameras,
+            agent=__version__,
             **vars(self._snapshot),
         )
 

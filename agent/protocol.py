@@ -74,6 +74,7 @@ class State:
     control: str = ""
     message: str = ""
     cameras: tuple[CameraStatus, ...] = ()
+    agent: str = ""
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,7 @@ def read_state(key: bytes, printer: str, payload: bytes) -> State:
         control=get.text("control", ""),
         message=get.text("message", ""),
         cameras=get.cameras("cameras"),
+        agent=get.text("agent", ""),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from agent import topics
+from agent import __version__, topics
 from agent.protocol import PHASES
 from hub.knobs import CHOICES, KNOBS
 from hub.policy import THRESHOLDS
@@ -52,6 +52,12 @@ _BUTTONS = {
 _SWITCHES = {"watch": ("Watch", "mdi:eye"), "act": ("Act on failures", "mdi:hand-back-right")}
 _SELECTS = {"action": ("Action", "mdi:hand-back-right"), "sensitivity": ("Sensitivity", "mdi:tune")}
 _NUMBERS = {"warn_at": "Warn at", "act_at": "Act at", "act_hold_s": "Act after"}
+#: What is newest is what the hub itself is: an agent should be as new, and nobody asks anybody outside.
+_UPDATE = (
+    "{% if value_json.agent %}{{ {'installed_version': value_json.agent, 'latest_version': '"
+    + __version__
+    + "'} | tojson }}{% endif %}"
+)
 _CONFIG, _DIAGNOSTIC = {"entity_category": "config"}, {"entity_category": "diagnostic"}
 
 
@@ -135,9 +141,14 @@ def _judgement(printer: str) -> dict[str, Component]:
             **_number("Failure score", verdict, "certainty", "(value_json.certainty * 100) | round(1)", "%"),
             "icon": "mdi:alert-decagram-outline",
         },
-        "verdict": _enum("Verdict", verdict, "verdict", ("unknown", "ok", "suspect", "failing")),
+        "verdict": {
+            **_enum("Verdict", verdict, "verdict", ("unknown", "ok", "suspect", "failing")),
+            "icon": "mdi:shield-search",
+        },
         "watch": {
-            **_enum("Watch state", verdict, "watch", ("watched", "standing_down", "not_watched")),
+            **_enum("Watch state", verdict, "watch", ("watched", "standing down", "not watched")),
+            "value_template": "{{ value_json.watch | replace('_', ' ') }}",
+            "icon": "mdi:eye",
             "json_attributes_topic": verdict,
         },
         "event": {
@@ -153,15 +164,25 @@ def _printing(printer: str) -> dict[str, Component]:
     state = topics.out(printer, "state")
     return {
         "phase": {**_enum("Printer", state, "phase", PHASES), "icon": "mdi:printer-3d-nozzle"},
-        "progress": _number("Progress", state, "progress", "(value_json.progress * 100) | round(1)", "%"),
+        "progress": {
+            **_number("Progress", state, "progress", "(value_json.progress * 100) | round(1)", "%"),
+            "icon": "mdi:progress-clock",
+        },
         "remaining": {
-            **_number("Time left", state, "remaining_s", "value_json.remaining_s | round", "s"),
+            **_number(
+                "Time left",
+                state,
+                "remaining_s",
+                "(value_json.remaining_s / 60) | round(0, 'ceil') | int",
+                "min",
+            ),
             "device_class": "duration",
         },
-        "layer": _number("Layer", state, "layer"),
+        "layer": {**_number("Layer", state, "layer"), "icon": "mdi:layers-triple"},
         "file": {
             "p": "sensor",
             "name": "File",
+            "icon": "mdi:file-outline",
             "state_topic": state,
             "value_template": "{{ value_json.file }}",
         },
@@ -208,6 +229,15 @@ def _diagnosis(printer: str) -> dict[str, Component]:
             "value_template": "{{ 'OFF' if value_json.control else 'ON' }}",
             "json_attributes_topic": state,
             "json_attributes_template": "{{ {'reason': value_json.control} | tojson }}",
+            **_DIAGNOSTIC,
+        },
+        "update": {
+            "p": "update",
+            "name": "Agent update",
+            "device_class": "firmware",
+            "title": "Printwarden agent",
+            "state_topic": state,
+            "value_template": _UPDATE,
             **_DIAGNOSTIC,
         },
         "last_frame": {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from math import floor
 from typing import Any
 
 from hub import knobs
@@ -16,10 +17,10 @@ DARK, BROKEN = "dark", "broken"
 
 
 def verdict(live: PrinterLive) -> bytes:
-    """What is thought of the print, and whether anybody looks."""
+    """What is thought of the print, and whether anybody looks. The certainty is never rounded up."""
     return _json(
         verdict=live.verdict,
-        certainty=None if live.certainty is None else round(live.certainty, 3),
+        certainty=None if live.certainty is None else floor(live.certainty * 1000) / 1000,
         watch=live.watch,
         reason=live.watch_reason,
     )
@@ -36,6 +37,7 @@ def state(live: PrinterLive) -> bytes:
         layer=told.layer if told else None,
         layers=told.layers if told else None,
         message=told.message if told else "",
+        agent=told.agent if told else "",
         control=told.control if told else "nothing was heard of its agent yet",
         faults={name: fault for name, fault in sorted(_faults(live)) if fault},
     )

@@ -98,6 +98,7 @@ STATE = State(
     control="",
     message="",
     cameras=(CameraStatus("main", "dark"),),
+    agent="0.1.0",
 )
 COMMAND = Command("c1", 3, 5, "job-1", "pause", 9000, "spaghetti", "watch", {"lift_mm": 5.0})
 ACK = Ack(3, 10, 1000, 1_700_000_000_000, "c1", "confirmed", "paused")
@@ -367,6 +368,7 @@ TYPES = {
     "file": (1, None, "x" * 301),
     "control": (1, None, "x" * 301),
     "message": (1, None, "x" * 301),
+    "agent": (1, None, "x" * 301),
     "command": (1, None, "x" * 301),
     "reason": (1, None, "x" * 301),
     "initiator": (1, None, "x" * 301),

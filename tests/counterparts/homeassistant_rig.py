@@ -16,6 +16,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from selenium import webdriver
+
 from agent.endpoint import Endpoint
 from tests.support.environments import environment
 from tests.support.processes import end, free_port
@@ -176,6 +178,13 @@ class HomeAssistant:
             and "disconnected" not in line.lower()
         ]
 
+    def browse(self, driver: webdriver.Chrome, path: str) -> None:
+        """Open one of its pages in a browser that is signed in."""
+        driver.get(f"{self.url}/manifest.json")
+        tokens = {**self.tokens, "hassUrl": self.url, "clientId": f"{self.url}/", "expires": 2**42}
+        driver.execute_script("localStorage.setItem('hassTokens', arguments[0])", json.dumps(tokens))
+        driver.get(self.url + path)
+
     def add_phone(self, name: str, push_url: str) -> None:
         """Register a phone that gets its notifications at `push_url`; `notify.mobile_app_<name>` is there then."""
         phone = {
@@ -272,6 +281,21 @@ class HomeAssistant:
     def _store(self, key: str, version: int, data: dict[str, Any]) -> None:
         stored = {"version": version, "minor_version": 1, "key": key, "data": data}
         (self._folder / ".storage" / key).write_text(json.dumps(stored), encoding="utf-8")
+
+
+def found_on_page(driver: webdriver.Chrome, *tags: str) -> list[str]:
+    """The text of every element with one of these tags, wherever custom elements hide it."""
+    script = """
+        const found = [], look = root => {
+            for (const each of root.querySelectorAll("*")) {
+                if (arguments[0].includes(each.localName)) found.push((each.shadowRoot || each).textContent);
+                if (each.shadowRoot) look(each.shadowRoot);
+            }
+        };
+        look(document);
+        return found;
+    """
+    return driver.execute_script(script, list(tags))
 
 
 @contextmanager

@@ -18,8 +18,18 @@ from hub.discovery import Announced, components
 from hub.entities import of_hub
 from hub.intents import payloads
 from hub.settings import BrokerSection, HomeAssistantSection
-from tests.counterparts.homeassistant_rig import EVERY_S, NEW, OLD, HomeAssistant, Phone, Release, running
+from tests.counterparts.homeassistant_rig import (
+    EVERY_S,
+    NEW,
+    OLD,
+    HomeAssistant,
+    Phone,
+    Release,
+    found_on_page,
+    running,
+)
 from tests.support.brokers import MosquittoProcess, run_as
+from tests.support.browsers import chromium
 from tests.support.debian import require
 from tests.support.hubs import HASTY, LOOPBACK, Owned, Rig, hub_settings
 from tests.support.models import brightness_model
@@ -29,7 +39,7 @@ from tests.support.waiting import until
 
 pytestmark = [pytest.mark.counterpart, pytest.mark.slow, pytest.mark.timeout(900)]
 
-PACKAGING = Path(__file__).parents[2] / "packaging" / "homeassistant"
+DASHBOARD = Path(__file__).parents[2] / "packaging" / "homeassistant" / "dashboard.yaml"
 LAMP = """
 input_boolean: {lamp: {name: Lamp}}
 light:
@@ -40,7 +50,10 @@ light:
         turn_on: {service: input_boolean.turn_on, target: {entity_id: input_boolean.lamp}}
         turn_off: {service: input_boolean.turn_off, target: {entity_id: input_boolean.lamp}}
 """
-WITH_PHONE = f"mobile_app:\n{LAMP}"
+EXTRA = f"""
+mobile_app:
+lovelace: {{dashboards: {{prints-here: {{mode: yaml, title: Prints, filename: {DASHBOARD}}}}}}}
+{LAMP}"""
 AUTOMATIONS = [
     {
         "id": "ask",
@@ -177,7 +190,7 @@ def homes(
     rights[others["Second"].id] = Right.VIEW
     folders = [tmp_path_factory.mktemp("home") for _ in range(2)]
     mine = household(
-        rig, OLD, folders[0], rights, ender, extra=WITH_PHONE, automations=yaml.safe_dump(AUTOMATIONS)
+        rig, OLD, folders[0], rights, ender, extra=EXTRA, automations=yaml.safe_dump(AUTOMATIONS)
     )
     theirs = household(rig, OLD, folders[1], {stranger.id: Right.OWN}, stranger)
     with running(mine, theirs):
@@ -319,11 +332,20 @@ def test_the_phone_gets_a_picture_and_its_button_pauses(
     assert green.command("confirmed").initiator.startswith("integration ")
 
 
-def test_the_dashboard_names_entities_that_are_there(home: HomeAssistant) -> None:
-    text = (PACKAGING / "dashboard.yaml").read_text(encoding="utf-8")
-    named_there = set(entities_in(yaml.safe_load(text)))
+def test_the_dashboard_shows_entities_that_are_there(home: HomeAssistant) -> None:
+    """In a browser every card is drawn, and none of them says that something is wrong with it."""
+    named_there = set(entities_in(yaml.safe_load(DASHBOARD.read_text(encoding="utf-8"))))
     assert len(named_there) > 15
     home.has(*named_there)
+    with chromium() as driver:
+        home.browse(driver, "/prints-here/0")
+        until(
+            lambda: len(found_on_page(driver, "hui-gauge-card", "hui-glance-card", "hui-entities-card")) == 3,
+            90,
+            0.5,
+        )
+        until(lambda: found_on_page(driver, "hui-image"), 60, 0.5)
+        assert found_on_page(driver, "hui-error-card", "hui-warning") == []
 
 
 def test_a_removed_printer_leaves_no_entity(home: HomeAssistant, others) -> None:

@@ -367,6 +367,7 @@ STATE = State(
     temperatures={"bed": (60.1, 60.0), "hotend": (214.8, 215.0)},
     can=("pause", "cancel"),
     cameras=(CameraStatus("main"),),
+    agent="0.1.0",
 )
 COMMAND = Command(
     id="9f86d081884c7d65",

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import tempfile
 import time
 from pathlib import Path
 
 import pytest
-from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 
-from tests.support.debian import require
+from tests.support.browsers import chromium
 from tests.support.waiting import until
 from tests.web.world import PASSWORD, World, clip, workshop
 from web.server import Viewer
@@ -22,17 +20,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(180)]
 
 PICTURES = Path(__file__).parents[2] / "build" / "screenshots"
 DESKTOP, PHONE = (1280, 800), (390, 844)
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--hide-scrollbars",
-)
 
 
 class Window:
@@ -95,19 +82,8 @@ class Window:
 
 @pytest.fixture(scope="module")
 def driver():
-    """A headless Chromium with a profile of its own."""
-    require("chromium", "chromium-driver")
-    with tempfile.TemporaryDirectory(prefix="printwarden-browser-", ignore_cleanup_errors=True) as profile:
-        options = webdriver.ChromeOptions()
-        options.binary_location = "/usr/bin/chromium"
-        for flag in (*FLAGS, f"--user-data-dir={profile}"):
-            options.add_argument(flag)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        service = webdriver.ChromeService("/usr/bin/chromedriver")
-        driver = webdriver.Chrome(options=options, service=service)
-        driver.set_page_load_timeout(60)
+    with chromium() as driver:
         yield driver
-        driver.quit()
 
 
 @pytest.fixture
