@@ -32,15 +32,13 @@ class Settings:
 
 
 class OctoPrint(Polled):
-    """One OctoPrint."""
+    """One OctoPrint; `rest` answers as its REST interface does."""
 
     name = "OctoPrint"
     after = frozenset(HEATERS)  # what moves cannot be confirmed over REST
     instead = "use its own GCODE script afterPrintPaused"
 
-    def __init__(self, settings: Settings, clock: Callable[[], float] = ticks) -> None:
-        headers = {"X-Api-Key": settings.key}
-        rest = Rest(self.name, settings.url, headers=headers, timeout_s=settings.timeout_s, ca=settings.ca)
+    def __init__(self, rest: Rest, clock: Callable[[], float] = ticks) -> None:
         super().__init__(rest, clock)
         self._ended = "idle"
         self._control, self._asked = "", float("-inf")
@@ -137,7 +135,10 @@ class OctoPrint(Polled):
 
 def create(settings: Settings) -> OctoPrint:
     """The driver of these settings."""
-    return OctoPrint(settings)
+    headers = {"X-Api-Key": settings.key}
+    return OctoPrint(
+        Rest(OctoPrint.name, settings.url, headers=headers, timeout_s=settings.timeout_s, ca=settings.ca)
+    )
 
 
 def _phase(flags: Mapping[str, Any]) -> str:

@@ -19,11 +19,19 @@ QUIET = "announcements discovery tracking errortracking softwareupdate pluginman
 DISABLED = [*QUIET.split(), "firmwarecheck", "file_check", "pi_support"]
 
 
-class OctoPrint:
-    """One installation in a folder; may be stopped and started again."""
+def binaries() -> Path:
+    """The `bin` folder of the environment that holds OctoPrint."""
+    return environment(f"octoprint-{VERSION}", f"octoprint=={VERSION}")
 
-    def __init__(self, folder: Path) -> None:
-        self.binary = environment(f"octoprint-{VERSION}", f"octoprint=={VERSION}") / "octoprint"
+
+class OctoPrint:
+    """One installation in a folder; may be stopped and started again. `plugins` is a folder of installed packages."""
+
+    def __init__(
+        self, folder: Path, *, plugins: Path | None = None, snapshot: str = "http://127.0.0.1:8099/snapshot"
+    ) -> None:
+        self.binary = binaries() / "octoprint"
+        self._environment = {"PYTHONPATH": str(plugins)} if plugins else {}
         self.folder, self.port, self.key = folder, free_port(), secrets.token_hex(16)
         self.url = f"http://127.0.0.1:{self.port}"
         self._stack = contextlib.ExitStack()
@@ -41,7 +49,7 @@ class OctoPrint:
                 "virtual_printer": {"enabled": True, "throttle": 0.001},
                 "classicwebcam": {  # without its version a migration empties the addresses
                     "_config_version": 1,
-                    "snapshot": "http://127.0.0.1:8099/snapshot",
+                    "snapshot": snapshot,
                     "stream": "/webcam/?action=stream",
                     "flipV": True,
                 },
@@ -64,7 +72,9 @@ class OctoPrint:
         """Start and wait until it answers and the virtual printer is connected."""
         program = [str(self.binary), "-b", str(self.folder), "serve", "--iknowwhatimdoing"]
         program += ["--host", "127.0.0.1", "--port", str(self.port)]
-        self._process = self._stack.enter_context(running(program, self.folder / "output.log"))
+        self._process = self._stack.enter_context(
+            running(program, self.folder / "output.log", self._environment)
+        )
         until(self._answers, 120, 0.1)
         self.connect()
 

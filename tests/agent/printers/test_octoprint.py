@@ -8,6 +8,7 @@ from hypothesis import given
 
 from agent.printers.base import PrinterError
 from agent.printers.octoprint import OctoPrint, Settings
+from agent.printers.rest import Rest
 from agent.settings import SettingsError, build
 from tests.support.printers import JSON, Canned, sendable
 from tests.support.web import serve
@@ -73,7 +74,7 @@ def octoprint_fixture():
     fake = Fake()
     with serve(fake) as url:
         fake.now = 0.0
-        driver = OctoPrint(Settings(f"{url}/sub/", "key"), clock=lambda: fake.now)
+        driver = OctoPrint(Rest("OctoPrint", f"{url}/sub/"), clock=lambda: fake.now)
         yield fake, driver
         driver.stop()
 
@@ -173,7 +174,7 @@ def test_a_key_without_print(octoprint):
 
 @given(job=JSON, printer=JSON, flags=JSON, user=JSON)
 def test_answers_of_any_shape_end_in_a_snapshot_or_the_one_error(job, printer, flags, user):
-    driver = OctoPrint(Settings("http://printer", "key"), clock=lambda: 0.0)
+    driver = OctoPrint(Rest("OctoPrint", "http://printer"), clock=lambda: 0.0)
     state = {"state": {"flags": flags, "error": job}, "temperature": printer}
     for shape in (
         job,
