@@ -213,7 +213,7 @@ def _phase(status: dict[str, Any]) -> str:
 
 def _times(job: dict[str, Any], second: float) -> tuple[float, float | None]:
     """Seconds printed and left; printers for resin count milliseconds."""
-    printed, total = number(job.get("CurrentTicks"), 0) or 0.0, number(job.get("TotalTicks"), 0)
+    printed, total = number(job.get("CurrentTicks"), 0) or 0.0, number(job.get("TotalTicks"), 0, 1e8)
     return printed * second, max(0.0, total - printed) * second if total else None
 
 
