@@ -108,11 +108,12 @@ def add_commands(commands: Any) -> None:
 def action(group: Any, name: str, text: str, run: Callable[[Office, argparse.Namespace], int]) -> Any:
     """A command that works on the database of the hub; returns its parser."""
     parser = group.add_parser(name, help=text)
-    parser.set_defaults(run=lambda options: _with_office(options, run))
+    parser.set_defaults(run=lambda options: with_office(options, run))
     return parser
 
 
-def _with_office(options: argparse.Namespace, run: Callable[[Office, argparse.Namespace], int]) -> int:
+def with_office(options: argparse.Namespace, run: Callable[[Office, argparse.Namespace], int]) -> int:
+    """Run a command with the database of the hub that the options name."""
     with _office(load(options.config)) as office:
         return run(office, options)
 

@@ -22,16 +22,23 @@ from hub.commands import CommandDesk
 from hub.credentials import Credentials
 from hub.enrolment import Enrolments
 from hub.enrolment_server import EnrolmentServer
+from hub.exposition import Histogram
 from hub.ingest import Ingest
 from hub.intents import IntentDesk, IntentParts
 from hub.isolation import attack
 from hub.isolation_watch import IsolationWatch
 from hub.judge import Judge, Judgement, local_minute
 from hub.live import Live
+from hub.metrics import DECISION_BOUNDS, Metrics
+from hub.notify.actions import Actions
+from hub.notify.courier import Courier, CourierParts
+from hub.notify.desk import DeskParts, PersonNotify
+from hub.notify.targets import Sender
 from hub.outcomes import Outcomes
 from hub.pace import Pace
 from hub.print_views import PrintParts
 from hub.prints import PrintKeeper, model_mark
+from hub.private_file import kept_secret
 from hub.registrar import Address, EnrolmentAddress, PrinterRegistrar
 from hub.settings import HubSettings
 from hub.sharing import PersonSharing, SharingParts
@@ -40,6 +47,7 @@ from hub.store.audit import Audit
 from hub.store.confirmations import Confirmations
 from hub.store.database import Database
 from hub.store.history import History
+from hub.store.notify import NotifyStore
 from hub.store.people import People
 from hub.store.printers import Printers
 from hub.store.prints import Prints
@@ -69,6 +77,7 @@ class Hub:
     session: Session
     ingest: Ingest
     timer: Timer
+    courier: Courier
 
     def __init__(self, settings: HubSettings, broker_settings: BrokerSettings | None = None) -> None:
         self.settings = settings
@@ -88,6 +97,12 @@ class Hub:
         )
         self.tls = ListenerTls(settings.hub)
         self._broker_settings = broker_settings
+        self.decisions = Histogram(
+            "printwarden_decision_seconds", "From a frame's arrival to its judgement.", DECISION_BOUNDS
+        )
+        self.metrics = Metrics(self)
+        self.notify_store = NotifyStore(self.database)
+        self._notify_parts = DeskParts(self.notify_store, self.printers, self.audit, wake=self._wake_courier)
         self._stops: list[tuple[str, object]] = []
 
     def start(self) -> None:
@@ -123,6 +138,10 @@ class Hub:
             self.people, self.printers, self.audit, self.registrar, changed=self.credentials.reload
         )
         return Accounts(parts, person, session)
+
+    def notify(self, person: str, session: str = "") -> PersonNotify:
+        """What one person is told of, and where."""
+        return PersonNotify(self._notify_parts, person, session)
 
     def note_sign_in(self, person: str, action: str, detail: str) -> None:
         """Write into the audit log who came in, or tried to."""
@@ -250,6 +269,8 @@ class Hub:
         registrar = self.registrar
         registrar.ingest, registrar.judge, registrar.pace = self.ingest, self.judge, self.pace
         registrar.broker, registrar.door = self._broker_address, self._door
+        self.courier, self.actions = self._notifier()
+        self.outcomes.listeners.append(self.courier.wake)
         self._parts = Parts(
             self.printers,
             self.history,
@@ -259,6 +280,18 @@ class Hub:
             registrar,
             prints=PrintParts(self.prints, self.print_keeper, trials),
         )
+
+    def _notifier(self) -> tuple[Courier, Actions]:
+        key = kept_secret(self.settings.hub.data / "notify.key")
+        parts = CourierParts(
+            self.notify_store,
+            self.printers,
+            self.history,
+            Sender(self.settings.notify.allow_private),
+            key,
+            self.settings.web.public_url,
+        )
+        return Courier(parts), Actions(self.notify_store, self.prints, self.view, key)
 
     def _start_watching(self) -> None:
         parts = TrialParts(
@@ -283,6 +316,7 @@ class Hub:
         self.session = self._connect()
         self.announcer.connected()
         self._begin("announcer", self.announcer)
+        self._begin("notifications", self.courier)
         self.timer = Timer(self)
         self._begin("timer", self.timer)
         section = self.settings.hub
@@ -342,6 +376,9 @@ class Hub:
         except (CertificateError, OSError) as error:
             log.error("agents are still shown the certificate as before: %s", error)  # noqa: TRY400 - its text says all
 
+    def _wake_courier(self) -> None:
+        self.courier.wake()
+
     def _isolation_alarm(self, text: str) -> None:
         self.audit.add(time.time(), "hub", "isolation", detail=text)
 
@@ -350,6 +387,7 @@ class Hub:
         self.unwatched.forget(printer)
 
     def _judged(self, judgement: Judgement) -> None:
+        self.decisions.observe(time.monotonic() - judgement.scored.received)
         self.print_keeper.judged(judgement)
         self.outcomes.decided(judgement)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import signal
 import sys
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from agent import __version__
 from agent.settings import SettingsError
-from hub import admin, broker_cli, detection_cli, people_cli, print_cli
+from hub import admin, broker_cli, detection_cli, events_cli, logs, people_cli, print_cli
 from hub.app import Hub, HubError
 from hub.broker.embedded import BrokerError
 from hub.clips import ClipError
@@ -90,6 +89,7 @@ def _parser(make_viewer: MakeViewer) -> argparse.ArgumentParser:
     broker_cli.add_commands(commands)
     detection_cli.add_commands(commands)
     print_cli.add_commands(commands)
+    events_cli.add_commands(commands)
     return parser
 
 
@@ -103,14 +103,13 @@ def _default_config() -> Path | None:
 
 def _log(options: argparse.Namespace) -> None:
     quiet = getattr(options, "quiet", False)
-    level = logging.DEBUG if options.verbose else logging.ERROR if quiet else logging.INFO
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)-7s %(name)s %(message)s")
-    for noisy in ("amqtt", "transitions", "asyncio", "waitress.queue"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
+    logs.configure(level="debug" if options.verbose else "error" if quiet else "info")
 
 
 def _run(options: argparse.Namespace, make_viewer: MakeViewer) -> int:
-    hub = Hub(load(options.config))
+    settings = load(options.config)
+    logs.configure(settings.log.format, "debug" if options.verbose else settings.log.level)
+    hub = Hub(settings)
     hub.start()
     viewer = make_viewer(hub)
     try:

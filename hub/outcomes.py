@@ -148,7 +148,13 @@ class Outcomes:
     ) -> int:
         """Settle an event and tell everybody who listens, unless it shall be quiet."""
         identity = self._history.add_event(printer, time.time(), kind, level, text, data)
-        log.log(logging.WARNING if level == "alarm" else logging.INFO, "printer %s: %s", printer, text)
+        log.log(
+            logging.WARNING if level == "alarm" else logging.INFO,
+            "printer %s: %s",
+            printer,
+            text,
+            extra={"event": identity, "printer": printer, "kind": kind},
+        )
         for listener in () if quiet else self.listeners:
             listener(printer, kind, level, text)
         return identity

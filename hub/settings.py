@@ -6,9 +6,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from agent.settings import SettingsError, build, overridden, read_toml
+from hub.logs import FORMATS, LEVELS
+from hub.notify.addresses import Reach
 from hub.pace import PaceSettings
+
+SHORTEST_TOKEN = 20
 
 
 @dataclass(frozen=True)
@@ -36,12 +41,28 @@ class HubSection:
 
 @dataclass(frozen=True)
 class WebSection:
-    """The viewer. `secure_cookies` once it is reached by HTTPS through a proxy, `ingress` inside Home Assistant."""
+    """The viewer. `secure_cookies` once it is reached by HTTPS through a proxy, `ingress` inside Home Assistant.
+
+    `public_url` is where people reach it from outside, for the links in notifications; no request's Host is believed.
+    `metrics_token` opens all of `/metrics`; empty: only API tokens made for that do.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8080
     secure_cookies: bool = False
     ingress: bool = False
+    public_url: str = ""
+    metrics_token: str = ""
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.public_url)
+        plain = (
+            parts.scheme in ("http", "https") and parts.hostname and not parts.query and not parts.fragment
+        )
+        if self.public_url and (not plain or self.public_url.endswith("/")):
+            raise ValueError("public_url: like https://printers.example.org, without a slash at its end")
+        if self.metrics_token and len(self.metrics_token) < SHORTEST_TOKEN:
+            raise ValueError(f"metrics_token: at least {SHORTEST_TOKEN} characters")
 
 
 @dataclass(frozen=True)
@@ -96,6 +117,32 @@ class HomeAssistantSection:
 
 
 @dataclass(frozen=True)
+class NotifySection:
+    """`allow_private`: networks of private addresses that people's targets may lie in; none by default."""
+
+    allow_private: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        try:
+            Reach(self.allow_private)
+        except ValueError as error:
+            raise ValueError(f"allow_private: {error}") from error
+
+
+@dataclass(frozen=True)
+class LogSection:
+    """`format`: text for people, json for programs, one line each. `level`: debug, info, warning or error."""
+
+    format: str = "text"
+    level: str = "info"
+
+    def __post_init__(self) -> None:
+        for name, choices in (("format", FORMATS), ("level", LEVELS)):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name}: {getattr(self, name)!r} is none of {', '.join(choices)}")
+
+
+@dataclass(frozen=True)
 class RetentionSection:
     """How long events, scores and pictures are kept."""
 
@@ -113,6 +160,8 @@ class HubSettings:
     detection: DetectionSection = field(default_factory=DetectionSection)
     pace: PaceSettings = field(default_factory=PaceSettings)
     homeassistant: HomeAssistantSection = field(default_factory=HomeAssistantSection)
+    notify: NotifySection = field(default_factory=NotifySection)
+    log: LogSection = field(default_factory=LogSection)
     retention: RetentionSection = field(default_factory=RetentionSection)
 
 

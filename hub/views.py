@@ -229,15 +229,13 @@ class UserView:
             raise NotFound
         self._audit("feedback", printer, f"{evidence} {label}")
 
-    def order(self, printer: str, action: str) -> CommandRow:
+    def order(self, printer: str, action: str, reason: str = "asked for in the viewer") -> CommandRow:
         """Pause, resume or cancel what the printer does now; raises NotFound, NotAllowed, ValueError."""
         self._row(printer, Right.CONTROL)
         if action not in ACTIONS:
             raise ValueError(f"{action!r} is none of {', '.join(ACTIONS)}")
         self._audit(action, printer)
-        return self._parts.desk.order(
-            printer, action, initiator=self.person, reason="asked for in the viewer"
-        )
+        return self._parts.desk.order(printer, action, initiator=self.person, reason=reason)
 
     def dismiss(self, printer: str) -> None:
         """Call what is seen now a false alarm: it must grow before it counts again."""

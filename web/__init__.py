@@ -15,7 +15,7 @@ from flask_wtf.csrf import CSRFProtect
 
 from agent.protocol import ACTIONS
 from hub.store.people import SESSION_S
-from web import auth, guard, live, pages, people, shared, sharing, words
+from web import auth, guard, live, metrics, notifications, pages, people, shared, sharing, words
 from web.api import blueprint as api
 from web.site import EXTENSION, Site, signed_in
 
@@ -53,10 +53,13 @@ def create_app(site: Site) -> Flask:
         sharing.blueprint,
         people.blueprint,
         shared.blueprint,
+        notifications.blueprint,
+        metrics.blueprint,
         api,
     ):
         app.register_blueprint(blueprint)
     app.jinja_env.globals.update(words=words, signed_in=signed_in, asset=_asset(app), actions=ACTIONS)
+    app.jinja_env.globals.update(told=notifications.told, failing_targets=notifications.failing_targets)
     return app
 
 

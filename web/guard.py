@@ -22,13 +22,25 @@ from werkzeug.exceptions import Conflict, Forbidden, HTTPException, InternalServ
 from werkzeug.exceptions import NotFound as PageNotFound
 
 from hub.store.people import Session
+from hub.store.sharing import METRICS
 from hub.views import NotAllowed, NotFound
 from web import ingress
 from web.site import signed_in, site
 
 #: Everything else asks for a sign-in first.
 PUBLIC = frozenset(
-    ("static", "auth.sign_in", "auth.link", "api.healthz", "api.document", "shared.page", "shared.frame")
+    (
+        "static",
+        "auth.sign_in",
+        "auth.link",
+        "api.healthz",
+        "api.document",
+        "shared.page",
+        "shared.frame",
+        "notify.ask",
+        "notify.use",
+        "metrics.page",
+    )
 )
 
 _POLICY = (
@@ -95,6 +107,8 @@ def _bearer() -> ResponseReturnValue | None:
     person = site().people.get(found.person) if found else None
     if found is None or person is None:
         return _answer(401, "This token is unknown, expired or was ended.")
+    if found.scope == METRICS:
+        return _answer(403, "This token is for /metrics only.")
     if request.method not in ("GET", "HEAD") and found.scope != "control":
         return _answer(403, "This token may only look.")
     g.session = Session(f"token-{found.id}", person, found.expires)
@@ -111,7 +125,7 @@ def _own_forms_only() -> None:
 def _signed_in_only() -> ResponseReturnValue | None:
     if request.endpoint is None or request.endpoint in PUBLIC or signed_in() is not None:
         return None
-    if wants_json() or request.endpoint.startswith("live."):
+    if wants_json() or request.endpoint.startswith("live.") or request.endpoint.endswith(".live"):
         return _answer(401, _WORDS[401])
     wanted = request.path if request.method == "GET" else None
     return redirect(url_for("auth.sign_in", next=wanted if wanted != "/" else None), 303)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
-from pathlib import Path
 
 from hub import cli
 from hub.app import Hub
-from hub.private_file import write_private
+from hub.private_file import kept_secret
 from web import create_app, ingress
 from web.server import Viewer
 from web.site import Site
@@ -30,20 +28,17 @@ def make_viewer(hub: Hub) -> Viewer:
         accounts=hub.accounts,
         shares=hub.shares,
         note_sign_in=hub.note_sign_in,
-        secret_key=_secret_key(hub.settings.hub.data / "web.key"),
+        notify=hub.notify,
+        actions=hub.actions,
+        metrics=hub.metrics,
+        metrics_token=settings.metrics_token,
+        secret_key=kept_secret(hub.settings.hub.data / "web.key"),
         secure_cookies=settings.secure_cookies,
     )
     app = create_app(site)
     if settings.ingress:
         ingress.install(app)
     return Viewer(app, settings.host, settings.port)
-
-
-def _secret_key(path: Path) -> bytes:
-    """The key that signs cookies, made at first start and readable by its owner only."""
-    if not path.exists():
-        write_private(path, secrets.token_bytes(32))
-    return path.read_bytes()
 
 
 if __name__ == "__main__":

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from flask import abort, current_app, g
 
 from hub.accounts import Accounts
+from hub.metrics import Metrics
+from hub.notify.actions import Actions
+from hub.notify.desk import PersonNotify
 from hub.sharing import PersonSharing
 from hub.store.people import People, Session
 from hub.store.sharing import Sharing
@@ -22,7 +25,10 @@ class Site:
     """The viewer's only way to the hub.
 
     `view` gives the hub through the eyes of one person (name, session id), `sharing` what that person lets others
-    do, `accounts` everybody's account for an administrator, `shares` the live links and API tokens. `note_sign_in` (person, action, detail) is told who came in or tried to. `secret_key` signs cookies and forms.
+    do, `accounts` everybody's account for an administrator, `shares` the live links and API tokens, `notify` what that
+    person is told of and where, `actions` the buttons of notifications, `metrics` what `/metrics` shows (all of it for
+    `metrics_token`). `note_sign_in` (person, action, detail) is told who came in or tried to. `secret_key` signs cookies
+    and forms.
     `secure_cookies` once people come by HTTPS. At most `waiters` requests wait for a new picture at once; with half
     of the server's threads the other half always answers.
     """
@@ -34,6 +40,10 @@ class Site:
     sharing: Callable[[str, str], PersonSharing] | None = None
     accounts: Callable[[str, str], Accounts] | None = None
     shares: Sharing | None = None
+    notify: Callable[[str, str], PersonNotify] | None = None
+    actions: Actions | None = None
+    metrics: Metrics | None = None
+    metrics_token: str = ""
     note_sign_in: Callable[[str, str, str], None] = lambda _person, _action, _detail: None
     secure_cookies: bool = False
     waiters: int = 8

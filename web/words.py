@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hub.access import Right
+from hub.notify.desk import TargetCard
 from hub.store.history import CommandRow
 from hub.views import CameraCard, PrinterCard
 
@@ -35,6 +36,22 @@ _STAGE_WORDS = {
     "confirmed": "confirmed by the printer",
     "failed": "failed",
     "refused": "refused by the agent",
+}
+#: What a target is told, a printer's own choice, and what events are about.
+TOLD = {"alarm": "only alarms", "warning": "warnings and alarms", "info": "everything"}
+CHOICES = {"": "as each target says", **TOLD, "off": "nothing"}
+SUBJECTS = {
+    "failures": "Prints that look wrong, and what is done about it",
+    "watch": "Printers that are not watched",
+    "security": "Attempts on a printer, and agents with a wrong credential",
+    "prints": "Prints that begin and end",
+}
+_DELIVERIES = {
+    "muted": ("calm", "Muted"),
+    "failing": ("alarm", "Not delivered"),
+    "waiting": ("warn", "Waiting"),
+    "delivered": ("ok", "Delivered"),
+    "new": ("calm", "Nothing sent yet"),
 }
 _LABELS = {"pause": "Pause", "resume": "Resume", "cancel": "Cancel print"}
 _LOOK_ONLY = "You may look at this printer but not control it."
@@ -161,6 +178,32 @@ def percent(share: float | None) -> str:
     if share is None:
         return "-"
     return f"{99 if 0.99 < share < 1.0 else round(share * 100)} %"
+
+
+def delivery(target: TargetCard) -> Told:
+    """How deliveries to a target stand."""
+    if target.test == "waiting":
+        return Told("warn", "Testing")
+    tone, title = _DELIVERIES[target.state]
+    return Told(tone, title)
+
+
+def delivery_text(target: TargetCard, now: float) -> str:
+    """The same in a sentence."""
+    if target.test == "waiting":
+        return "a test is on its way"
+    since = clock(target.since, now) if target.since else ""
+    if target.state == "failing":
+        more = f"; {target.waiting} waiting, tried again by itself" if target.waiting else ""
+        return f"since {since}: {target.error}{more}"
+    if target.state == "delivered":
+        return f"last at {since}" + (", the test arrived" if target.test == "sent" else "")
+    return f"{target.waiting} collected" if target.state == "waiting" else ""
+
+
+def minute(of_day: int) -> str:
+    """A minute of the day as a time."""
+    return f"{of_day // 60:02d}:{of_day % 60:02d}"
 
 
 def limit(share: float) -> str:

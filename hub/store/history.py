@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -132,7 +132,19 @@ class History:
             before or 2**62,
             limit,
         )
-        return [EventRow(**{**dict(row), "data": json.loads(row["data"])}) for row in rows]
+        return _events(rows)
+
+    def newest_events(self, limit: int, printer: str | None = None) -> tuple[list[EventRow], int]:
+        """The newest events of one printer or of all, oldest first, and the id after which new ones come."""
+        row = self._db.row("SELECT ifnull(max(id), 0) AS id FROM events")
+        last = int(row["id"]) if row else 0
+        query = "SELECT * FROM events WHERE id <= ? AND (? IS NULL OR printer = ?) ORDER BY id DESC LIMIT ?"
+        return _events(self._db.rows(query, last, printer, printer, limit))[::-1], last
+
+    def events_after(self, event: int, printer: str | None = None, limit: int = 200) -> list[EventRow]:
+        """Events that came after one, of one printer or of all, oldest first."""
+        query = "SELECT * FROM events WHERE id > ? AND (? IS NULL OR printer = ?) ORDER BY id LIMIT ?"
+        return _events(self._db.rows(query, event, printer, printer, limit))
 
     # Commands
 
@@ -221,6 +233,11 @@ class History:
         except FileNotFoundError:
             return None
 
+    def evidence_bytes(self) -> int:
+        """The size of all kept pictures."""
+        row = self._db.row("SELECT ifnull(sum(bytes), 0) AS bytes FROM evidence")
+        return int(row["bytes"]) if row else 0
+
     # Retention
 
     def prune(self, now: float, *, days: float, gigabytes: float) -> int:
@@ -259,6 +276,10 @@ class History:
                 db.execute(f"DELETE FROM {table} WHERE printer = ?", [printer])  # noqa: S608 - constant names
         for path in (self._folder / printer).glob("*"):
             path.unlink(missing_ok=True)
+
+
+def _events(rows: Sequence[Any]) -> list[EventRow]:
+    return [EventRow(**{**dict(row), "data": json.loads(row["data"])}) for row in rows]
 
 
 def _unlink_older(path: Path, oldest: float) -> None:

@@ -143,3 +143,46 @@ def m009_confirmations(db: Database) -> None:
         " secret_hash TEXT NOT NULL, key BLOB, token TEXT, expires REAL NOT NULL, tries_left INTEGER NOT NULL,"
         " confirmed REAL)"
     )
+
+
+@migrations()
+def m010_event_numbers(db: Database) -> None:
+    """Events are numbered once and for all: what refers to one must never find another in its place."""
+    schema = db.table("events").schema
+    db.execute("ALTER TABLE events RENAME TO events_before")
+    db.execute(schema.replace("INTEGER PRIMARY KEY", "INTEGER PRIMARY KEY AUTOINCREMENT", 1))
+    db.execute("INSERT INTO events SELECT * FROM events_before")
+    db.execute("DROP TABLE events_before")
+    db.execute("CREATE INDEX events_printer_id ON events(printer, id)")
+
+
+@migrations()
+def m011_notify(db: Database) -> None:
+    """Where people are told of events, what they want to be told, and what waits to be told."""
+    db.execute(
+        "CREATE TABLE notify_targets (id TEXT PRIMARY KEY, person TEXT NOT NULL REFERENCES people(name) ON DELETE CASCADE,"
+        " kind TEXT NOT NULL, label TEXT NOT NULL, address TEXT NOT NULL, secret TEXT NOT NULL DEFAULT '',"
+        " level TEXT NOT NULL, picture INTEGER NOT NULL, actions INTEGER NOT NULL, muted INTEGER NOT NULL DEFAULT 0,"
+        " created REAL NOT NULL, tries INTEGER NOT NULL DEFAULT 0, next_try REAL NOT NULL DEFAULT 0, failed REAL,"
+        " error TEXT NOT NULL DEFAULT '')"
+    )
+    db.execute(
+        "CREATE TABLE notify_people (person TEXT PRIMARY KEY REFERENCES people(name) ON DELETE CASCADE,"
+        " subjects TEXT NOT NULL, quiet_from INTEGER, quiet_to INTEGER, alarms_pass INTEGER NOT NULL)"
+    )
+    db.execute(
+        "CREATE TABLE notify_printers (person TEXT NOT NULL REFERENCES people(name) ON DELETE CASCADE,"
+        " printer TEXT NOT NULL REFERENCES printers(id) ON DELETE CASCADE, choice TEXT NOT NULL,"
+        " PRIMARY KEY (person, printer))"
+    )
+    db.execute(
+        "CREATE TABLE notify_outbox (id INTEGER PRIMARY KEY AUTOINCREMENT,"
+        " target TEXT NOT NULL REFERENCES notify_targets(id) ON DELETE CASCADE, printer TEXT NOT NULL,"
+        " event INTEGER NOT NULL, kind TEXT NOT NULL, level TEXT NOT NULL, text TEXT NOT NULL, t REAL NOT NULL,"
+        " state TEXT NOT NULL DEFAULT 'waiting', settled REAL)"
+    )
+    db.execute("CREATE INDEX notify_outbox_state ON notify_outbox(state, target)")
+    db.execute("CREATE INDEX notify_outbox_target ON notify_outbox(target, printer, id)")
+    db.execute("CREATE TABLE notify_used (link TEXT PRIMARY KEY, expires REAL NOT NULL)")
+    db.execute("CREATE TABLE notify_cursor (event INTEGER NOT NULL)")
+    db.execute("INSERT INTO notify_cursor SELECT ifnull(max(id), 0) FROM events")

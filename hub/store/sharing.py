@@ -9,7 +9,8 @@ from typing import Any
 from hub.store.database import Database
 from hub.store.people import digest, token
 
-SCOPES = ("read", "control")
+METRICS = "metrics"
+SCOPES = ("read", "control", METRICS)
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class ShareLink:
 
 @dataclass(frozen=True)
 class ApiToken:
-    """Lets a program act for a person: `scope` is "read" or "control"."""
+    """Lets a program act for a person: `scope` is "read", "control" or "metrics" (only `/metrics`)."""
 
     id: str
     label: str

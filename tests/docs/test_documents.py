@@ -31,6 +31,7 @@ def test_the_settings_page_shows_every_default() -> None:
     defaults = asdict(HubSettings())
     defaults["hub"]["data"] = str(defaults["hub"]["data"])
     defaults["hub"]["names"] = list(defaults["hub"]["names"])
+    defaults["notify"]["allow_private"] = list(defaults["notify"]["allow_private"])
     assert shown == defaults
 
 

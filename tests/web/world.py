@@ -22,6 +22,8 @@ from hub.accounts import AccountParts, Accounts
 from hub.credentials import Credentials
 from hub.enrolment import Enrolments
 from hub.live import CameraLive, Live
+from hub.notify.actions import Actions
+from hub.notify.desk import DeskParts, PersonNotify
 from hub.policy import changed, settings_from
 from hub.regions import Region
 from hub.sharing import PersonSharing, SharingParts
@@ -29,8 +31,10 @@ from hub.store.audit import Audit
 from hub.store.confirmations import Confirmations
 from hub.store.database import Database
 from hub.store.history import CommandRow, History, ScoreRow
+from hub.store.notify import NotifyStore
 from hub.store.people import People
 from hub.store.printers import Printers
+from hub.store.prints import Prints
 from hub.store.sharing import Sharing
 from hub.views import Parts, UserView, checked_name
 from web import Site, create_app, live
@@ -160,6 +164,10 @@ class World:
         self.desk, self.registrar = Desk(self), Registrar(self)
         self.parts = Parts(self.printers, self.history, self.audit, self.live, self.desk, self.registrar)
         self.shares = Sharing(self.database)
+        self.notify_store = NotifyStore(self.database)
+        self.notify_parts = DeskParts(self.notify_store, self.printers, self.audit)
+        self.prints = Prints(self.database, evidence)
+        self.actions = Actions(self.notify_store, self.prints, self._view, KEY)
         self.credentials = Credentials(self.printers)
         self.sharing_parts = SharingParts(
             self.people, self.printers, self.credentials, self.shares, self.audit
@@ -171,11 +179,13 @@ class World:
         self.now = time.time
         self.site = Site(
             people=self.people,
-            view=lambda person, session: UserView(self.parts, person, session),
+            view=self._view,
             health=lambda: {"status": self.healthy, "broker": self.healthy == "ok"},
             sharing=lambda person, session: PersonSharing(self.sharing_parts, person, session),
             accounts=lambda person, session: Accounts(self.account_parts, person, session),
             shares=self.shares,
+            notify=lambda person, session: PersonNotify(self.notify_parts, person, session),
+            actions=self.actions,
             secret_key=KEY,
             clock=self._clock,
         )
@@ -185,6 +195,9 @@ class World:
                 {EXTENSION: self.site, "printwarden_door": Door(), "printwarden_curves": {}}
             )
             live.install(self.app, self.site.waiters)
+
+    def _view(self, person, session):
+        return UserView(self.parts, person, session)
 
     def _clock(self):
         return self.now()

@@ -1,0 +1,1 @@
+"""Tells people of events on targets of their own: ntfy, webhooks, e-mail and the rest through Apprise."""
