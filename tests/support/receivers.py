@@ -12,7 +12,7 @@ from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import default
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from aiosmtpd.controller import Controller
 
@@ -96,7 +96,7 @@ class Ntfy:
 
 
 def as_ntfy(request: Received) -> Ntfy:
-    """Read a request by ntfy's rules: JSON to the root, or headers with short names and a text or a file as body."""
+    """Read a request by ntfy's rules: JSON to the root, or headers or parameters with a text or a file as body."""
     if urlsplit(request.path).path == "/":
         body = json.loads(request.body)
         return Ntfy(
@@ -111,14 +111,19 @@ def as_ntfy(request: Received) -> Ntfy:
             request.headers.get("authorization", ""),
         )
 
+    asked = urlsplit(request.path)
+    query = {name: values[0] for name, values in parse_qs(asked.query).items()}
+
     def header(*names: str) -> str:
-        return next((request.headers[name] for name in names if name in request.headers), "")
+        """A header by any of its names, or a parameter of the query."""
+        given = request.headers | query
+        return next((given[name] for name in names if name in given), "")
 
     message = _decoded(header("x-message", "message", "m").replace("\\n", "\n"))
     filename = header("x-filename", "filename", "file", "f")
     text = "" if filename else request.body.decode().strip()
     return Ntfy(
-        topic=request.path.strip("/"),
+        topic=asked.path.strip("/"),
         title=_decoded(header("x-title", "title", "t")),
         message=text or message,
         priority=int(header("x-priority", "priority", "prio", "p") or 3),
