@@ -232,7 +232,7 @@ class Judge:
         case.phase = phase
 
 
-def local_minute() -> int:
-    """The minute of the day by the clock of this machine, in its own time zone."""
-    now = time.localtime()
-    return now.tm_hour * 60 + now.tm_min
+def local_minute(t: float | None = None) -> int:
+    """The minute of the day by the clock of this machine, in its own time zone; of a Unix time or now."""
+    local = time.localtime(t)
+    return local.tm_hour * 60 + local.tm_min

@@ -18,7 +18,7 @@ from hub.live import Live
 from hub.pace import Pace
 from hub.policy import ALERT, PrinterSettings
 from hub.recent import Recent, Seen
-from hub.store.history import CommandRow, History, ScoreRow
+from hub.store.history import QUIET, CommandRow, History, ScoreRow
 
 HUB = "printwarden"
 RARE_S = 60.0
@@ -147,7 +147,8 @@ class Outcomes:
         quiet: bool = False,
     ) -> int:
         """Settle an event and tell everybody who listens, unless it shall be quiet."""
-        identity = self._history.add_event(printer, time.time(), kind, level, text, data)
+        kept = {**(data or {}), QUIET: True} if quiet else data
+        identity = self._history.add_event(printer, time.time(), kind, level, text, kept)
         log.log(
             logging.WARNING if level == "alarm" else logging.INFO,
             "printer %s: %s",

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hub.access import Kind, Principal, Right, may_use
+from hub.judge import local_minute
 from hub.notify import rules
 from hub.notify.links import LIFETIME_S, Link, sign
 from hub.notify.message import ACTIONS, DeliveryError, Item, Message, compose, newest
-from hub.store.history import EventRow, History
+from hub.store.history import QUIET, EventRow, History
 from hub.store.notify import DROPPED, EXPIRED, NoteRow, NotifyStore, TargetRow
 from hub.store.printers import Printers
 
@@ -123,8 +124,8 @@ class Courier:
         events = self._parts.history.events_after(self._store.looked_at())
         targets = self._by_person() if events else {}
         for event in events:
-            fresh = now - event.t < STALE_S
-            self._store.settle(event, self._told(event, targets) if fresh else ())
+            told = now - event.t < STALE_S and not event.data.get(QUIET)
+            self._store.settle(event, self._told(event, targets) if told else ())
 
     def _by_person(self) -> dict[str, list[TargetRow]]:
         found: dict[str, list[TargetRow]] = {}
@@ -183,7 +184,7 @@ class Courier:
             return tests[:1]
         if target.muted or now < target.next_try:
             return []
-        choices, minute = self._store.choices(target.person), _minute(now)
+        choices, minute = self._store.choices(target.person), local_minute(now)
         free = [each for each in notes if not rules.held(each.level, choices, minute)]
         if not free or now - free[0].t < GATHER_S:
             return []
@@ -313,9 +314,3 @@ def _times(notes: Iterable[NoteRow]) -> list[float]:
 
 def _on_a_thread(work: Callable[[], None]) -> None:
     threading.Thread(target=work, name="notify-send", daemon=True).start()
-
-
-def _minute(now: float) -> int:
-    """The minute of the hub's local day."""
-    local = time.localtime(now)
-    return local.tm_hour * 60 + local.tm_min

@@ -17,6 +17,8 @@ SUBJECTS = {
         "resumed",
         "cancelled",
         "dry_run",
+        "unwatched",
+        "fallback",
         *(f"{action}_{end}" for action in ("pause", "resume", "cancel") for end in ("failed", "refused")),
     ),
     "watch": ("not_watched", "watched", "standing_down"),

@@ -13,6 +13,8 @@ from typing import Any
 from hub.store.database import Database, StoreError
 
 MAX_PENDING = 20_000
+#: Stands in the data of an event that is kept but told to nobody.
+QUIET = "quiet"
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from hub.access import Right
+from hub.judge import local_minute
 from hub.notify.courier import STALE_S, TELL_AFTER, Courier
 from hub.notify.rules import Choices
 from hub.store.notify import EXPIRED
@@ -85,6 +86,13 @@ def test_what_happened_before_there_were_notifications_or_long_ago_is_not_told(p
     assert post.sender.sent == []
 
 
+def test_what_the_printers_own_quiet_hours_keep_quiet_is_not_told(post):
+    now = post.time.time()
+    post.stores.history.add_event(post.printer, now, "suspected", "warning", "by night", {"quiet": True})
+    post.passes(2.0)
+    assert post.sender.sent == []
+
+
 # What it says
 
 
@@ -140,11 +148,7 @@ def test_a_flood_about_one_printer_does_not_delay_another_ones_alarm(post):
 
 
 def test_quiet_hours_collect_until_they_are_over(post):
-    post.time.unix = 1_700_000_000.0 // 86_400 * 86_400
-    import time
-
-    local = time.localtime(post.time.unix)
-    begin = local.tm_hour * 60 + local.tm_min
+    begin = local_minute(post.time.unix)
     post.store.save_choices("olivia", Choices(quiet=(begin, (begin + 120) % 1440)))
     post.happens("suspected", "warning")
     post.happens("refused", "warning")
