@@ -66,7 +66,7 @@ class Outcomes:
             suspicion = live.suspicion
         now = time.time()
         self._history.add_score(ScoreRow(printer, scored.frame.camera, now, scored.score, certainty))
-        seen = Seen(now, scored.frame, scored.score, certainty)
+        seen = Seen(now, scored.frame, scored.score, certainty, scored.regions)
         self._recent.add(printer, seen, suspicious=self._pace.suspects(suspicion))
         self._pace.tell(printer, suspicion, time.monotonic())
         if changed:
@@ -232,12 +232,18 @@ class Outcomes:
         for show in self.pictures:
             show(scored.printer, scored.frame.jpeg)
         before = [each for each in self._recent.take(scored.printer) if each.frame is not scored.frame]
-        last = Seen(time.time(), scored.frame, scored.score, judgement.certainty)
+        last = Seen(time.time(), scored.frame, scored.score, judgement.certainty, scored.regions)
         try:
             for each in [*before, last]:
                 frame = each.frame
                 self._history.add_evidence(
-                    scored.printer, frame.camera, each.t, frame.jpeg, event=event, score=each.score
+                    scored.printer,
+                    frame.camera,
+                    each.t,
+                    frame.jpeg,
+                    event=event,
+                    score=each.score,
+                    regions=each.regions,
                 )
         except OSError as error:
             self.event(scored.printer, "storage", "alarm", f"the evidence could not be stored: {error}")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -46,8 +47,8 @@ def ended_well(row: PrintRow, events: Sequence[EventRow], said: Sequence[Feedbac
     during = [each for each in said if row.started <= each.t_picture <= (row.ended or row.started)]
     if row.outcome != "finished" or any(each.label != FALSE_ALARM for each in during):
         return False
-    alarms = [event for event in events if event.kind == "failing"]
-    return len(alarms) <= len({each.event for each in during})
+    alarms = {event.id for event in events if event.kind == "failing"}
+    return alarms <= {each.event for each in during}
 
 
 def model_mark(folder: Path) -> str:
@@ -65,7 +66,7 @@ class _Watched:
 
 
 class PrintKeeper:
-    """Opens and closes prints by what printers say. `told` hears (printer, kind, level, text) of each change."""
+    """Opens and closes prints by what printers say. `told` hears (printer, kind, level, text, data) of each change."""
 
     def __init__(
         self,
@@ -73,7 +74,7 @@ class PrintKeeper:
         live: Live,
         judge: Judge,
         model: str,
-        told: Callable[[str, str, str, str], object],
+        told: Callable[[str, str, str, str, Mapping[str, Any]], object],
     ) -> None:
         self._prints, self._live, self._judge = prints, live, judge
         self._model, self._told = model, told
@@ -112,12 +113,11 @@ class PrintKeeper:
         if running is not None:
             running = self._follow(running, state, now)
         if running is None and state.phase in ACTIVE:
-            self._prints.begin(printer, state.job, state.file, now)
+            begun = self._prints.begin(printer, state.job, state.file, now)
             with self._lock:
                 self._watched[printer] = _Watched()
-            self._told(
-                printer, "print_started", "info", f"print started: {state.file or state.job or 'unnamed'}"
-            )
+            text = f"print started: {state.file or state.job or 'unnamed'}"
+            self._told(printer, "print_started", "info", text, {"print": begun})
 
     def learn(self, printer: str) -> None:
         """Let the judge hold the printer's good prints, and only those, against what it sees."""
@@ -142,6 +142,8 @@ class PrintKeeper:
             watched.progress = state.progress or watched.progress
             return running
         self._prints.end(running.id, ended, now)
+        if running.pinned:
+            self._prints.pin(replace(running, ended=now), pinned=True)
         with self._lock:
             self._watched.pop(running.printer, None)
         for camera, heats in watched.heats.items():
@@ -150,5 +152,6 @@ class PrintKeeper:
                 self._prints.save_habit(running.id, camera, self._model, habit.cells)
         self.learn(running.printer)
         level = "warning" if ended == "failed" else "info"
-        self._told(running.printer, f"print_{ended}", level, f"print {ended}: {running.file or running.job}")
+        text = f"print {ended}: {running.file or running.job}"
+        self._told(running.printer, f"print_{ended}", level, text, {"print": running.id})
         return None

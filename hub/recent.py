@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from agent.protocol import Frame
+from hub.regions import Region
 
 #: So many pictures at most are kept of a camera, and so many scores.
 PICTURES, SCORES = 6, 60
@@ -22,6 +23,7 @@ class Seen:
     frame: Frame
     score: float | None
     certainty: float | None
+    regions: tuple[Region, ...] = ()
 
 
 @dataclass

@@ -6,15 +6,19 @@ import contextlib
 import json
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from hub.regions import Region
 from hub.store.database import Database, StoreError
 
 MAX_PENDING = 20_000
 #: Stands in the data of an event that is kept but told to nobody.
 QUIET = "quiet"
+#: What a stored file is for: a decision, one picture of a print's time-lapse, or the video made of those.
+EVIDENCE, LAPSE, VIDEO = "evidence", "lapse", "video"
+_SUFFIX = {EVIDENCE: ".jpg", LAPSE: ".lapse.jpg", VIDEO: ".webm"}
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class CommandRow:
 
 @dataclass(frozen=True)
 class EvidenceRow:
-    """A stored picture."""
+    """A stored picture, or the video made of pictures; `kind` is evidence, lapse or video."""
 
     id: int
     printer: str
@@ -72,6 +76,15 @@ class EvidenceRow:
     path: str
     bytes: int
     pinned: bool
+    kind: str = EVIDENCE
+    regions: tuple[Region, ...] = ()
+
+
+def evidence_row(row: Mapping[str, Any]) -> EvidenceRow:
+    """A stored picture out of its database row."""
+    values = {key: row[key] for key in EvidenceRow.__dataclass_fields__}
+    regions = tuple(Region(**each) for each in json.loads(values["regions"]))
+    return EvidenceRow(**{**values, "pinned": bool(values["pinned"]), "regions": regions})
 
 
 class History:
@@ -192,17 +205,23 @@ class History:
         printer: str,
         camera: str,
         t: float,
-        jpeg: bytes,
+        data: bytes,
         *,
         event: int | None = None,
         score: float | None = None,
+        kind: str = EVIDENCE,
+        regions: Sequence[Region] = (),
     ) -> int:
         """Store a picture: file first, then its row, so that no row ever lacks its file. Raises OSError (disk full)."""
         folder = self._folder / printer
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{int(t * 1000)}-{camera}.jpg"
+        path = folder / f"{int(t * 1000)}-{camera}{_SUFFIX[kind]}"
         partial = path.with_suffix(".part")
-        partial.write_bytes(jpeg)
+        try:
+            partial.write_bytes(data)
+        except OSError:
+            partial.unlink(missing_ok=True)
+            raise
         partial.replace(path)
         row = {
             "printer": printer,
@@ -211,24 +230,28 @@ class History:
             "event": event,
             "score": score,
             "path": str(path.relative_to(self._folder)),
-            "bytes": len(jpeg),
+            "bytes": len(data),
+            "kind": kind,
+            "regions": json.dumps([asdict(each) for each in regions]),
         }
         with self._db.write() as db:
             return int(db.table("evidence").insert(row).last_pk or 0)
 
     def evidence(self, printer: str, limit: int = 50, event: int | None = None) -> list[EvidenceRow]:
-        """Pictures of one printer, newest first; of one event if asked."""
+        """Pictures kept for decisions of one printer, newest first; of one event if asked."""
         rows = self._db.rows(
-            "SELECT * FROM evidence WHERE printer = ? AND (? IS NULL OR event = ?) ORDER BY id DESC LIMIT ?",
+            "SELECT * FROM evidence WHERE printer = ? AND kind = ? AND (? IS NULL OR event = ?)"
+            " ORDER BY id DESC LIMIT ?",
             printer,
+            EVIDENCE,
             event,
             event,
             limit,
         )
-        return [EvidenceRow(**{**dict(row), "pinned": bool(row["pinned"])}) for row in rows]
+        return [evidence_row(row) for row in rows]
 
     def picture(self, printer: str, evidence: int) -> bytes | None:
-        """The JPEG of one of this printer's pictures."""
+        """What one of this printer's stored files holds."""
         row = self._db.row("SELECT path FROM evidence WHERE printer = ? AND id = ?", printer, evidence)
         try:
             return (self._folder / row["path"]).read_bytes() if row else None
@@ -243,7 +266,9 @@ class History:
     # Retention
 
     def prune(self, now: float, *, days: float, gigabytes: float) -> int:
-        """Delete unpinned pictures older than `days` or beyond `gigabytes` (oldest first), and old rows.
+        """Delete unpinned pictures older than `days` or beyond `gigabytes`, and old rows.
+
+        Beyond the gigabytes the single pictures of time-lapses go first, then the oldest.
 
         Returns how many pictures went. A row goes before its file, so a crash leaves a file and never a broken row;
         such files are swept here too.
@@ -265,7 +290,8 @@ class History:
 
     def _doomed(self, oldest: float, budget: float) -> list[Any]:
         doomed, kept = [], 0
-        for row in self._db.rows("SELECT id, path, t, bytes FROM evidence WHERE pinned = 0 ORDER BY t DESC"):
+        query = "SELECT id, path, t, bytes FROM evidence WHERE pinned = 0 ORDER BY kind = ?, t DESC"
+        for row in self._db.rows(query, LAPSE):
             kept += row["bytes"]
             if row["t"] < oldest or kept > budget:
                 doomed.append(row)

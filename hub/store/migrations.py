@@ -186,3 +186,11 @@ def m011_notify(db: Database) -> None:
     db.execute("CREATE TABLE notify_used (link TEXT PRIMARY KEY, expires REAL NOT NULL)")
     db.execute("CREATE TABLE notify_cursor (event INTEGER NOT NULL)")
     db.execute("INSERT INTO notify_cursor SELECT ifnull(max(id), 0) FROM events")
+
+
+@migrations()
+def m012_timelapse(db: Database) -> None:
+    """What a stored picture is for and what was found in it; whether a print's time-lapse was made."""
+    db.execute("ALTER TABLE evidence ADD COLUMN kind TEXT NOT NULL DEFAULT 'evidence'")
+    db.execute("ALTER TABLE evidence ADD COLUMN regions TEXT NOT NULL DEFAULT '[]'")
+    db.execute("ALTER TABLE prints ADD COLUMN film TEXT")

@@ -12,7 +12,7 @@ import numpy as np
 
 from hub.habits import Heat
 from hub.store.database import Database
-from hub.store.history import CommandRow, EventRow, EvidenceRow, ScoreRow
+from hub.store.history import LAPSE, VIDEO, CommandRow, EventRow, EvidenceRow, ScoreRow, evidence_row
 
 RUNNING = "running"
 FALSE_ALARM, MISSED = "false_alarm", "missed"
@@ -21,7 +21,10 @@ LABELS = (FALSE_ALARM, MISSED)
 
 @dataclass(frozen=True)
 class PrintRow:
-    """One print. `outcome` is running, finished, cancelled, failed or unknown; `good` is what its owner said of it."""
+    """One print. `outcome` is running, finished, cancelled, failed or unknown; `good` is what its owner said of it.
+
+    `film` is None until its time-lapse was made, and then tells why there is none; empty when there is nothing to tell.
+    """
 
     id: int
     printer: str
@@ -32,11 +35,22 @@ class PrintRow:
     outcome: str
     pinned: bool
     good: bool | None
+    film: str | None = None
 
     @property
     def duration(self) -> float | None:
         """How long it took, in seconds; None while it runs."""
         return None if self.ended is None else self.ended - self.started
+
+
+@dataclass(frozen=True)
+class PrintSummary:
+    """One print in a list: how many warnings and alarms it had, and the newest of its pictures."""
+
+    row: PrintRow
+    warnings: int
+    alarms: int
+    picture: EvidenceRow | None
 
 
 @dataclass(frozen=True)
@@ -88,6 +102,23 @@ class Prints:
         query = "SELECT * FROM prints WHERE printer = ? AND id < ? ORDER BY id DESC LIMIT ?"
         return [_print(row) for row in self._db.rows(query, printer, before or 2**62, limit)]
 
+    def summaries(self, printer: str, limit: int, before: int | None = None) -> list[PrintSummary]:
+        """Prints of one printer as a list shows them, newest first."""
+        return [self._summary(row) for row in self.of(printer, limit, before)]
+
+    def all_running(self) -> list[PrintRow]:
+        """Every print that runs, of all printers."""
+        return [_print(row) for row in self._db.rows("SELECT * FROM prints WHERE ended IS NULL ORDER BY id")]
+
+    def without_film(self) -> PrintRow | None:
+        """The print that waits longest for its time-lapse."""
+        return self._one("SELECT * FROM prints WHERE film IS NULL AND ended NOT NULL ORDER BY id")
+
+    def save_film(self, identity: int, why_not: str) -> None:
+        """Its time-lapse was made, or there is none for a reason worth telling."""
+        with self._db.write() as db:
+            db.execute("UPDATE prints SET film = ? WHERE id = ?", [why_not, identity])
+
     def at(self, printer: str, t: float) -> PrintRow | None:
         """The print that ran at a time."""
         query = "SELECT * FROM prints WHERE printer = ? AND started <= ? AND ifnull(ended, 9e18) >= ? ORDER BY id DESC"
@@ -99,11 +130,12 @@ class Prints:
             db.execute("UPDATE prints SET good = ? WHERE id = ?", [good, identity])
 
     def pin(self, row: PrintRow, *, pinned: bool) -> None:
-        """Keep a print and its pictures beyond retention, or no longer."""
+        """Keep a print and its pictures beyond retention, or no longer. Pictures that people judged stay in any case."""
         with self._db.write() as db:
             db.execute("UPDATE prints SET pinned = ? WHERE id = ?", [pinned, row.id])
             db.execute(
-                "UPDATE evidence SET pinned = ? WHERE printer = ? AND t BETWEEN ? AND ?",
+                "UPDATE evidence SET pinned = ? OR id IN (SELECT evidence FROM feedback)"
+                " WHERE printer = ? AND t BETWEEN ? AND ?",
                 [pinned, *_span(row)],
             )
 
@@ -114,6 +146,11 @@ class Prints:
             for table in ("evidence", "scores", "events"):
                 where = "printer = ? AND t BETWEEN ? AND ?"
                 db.execute(f"DELETE FROM {table} WHERE {where}", list(_span(row)))  # noqa: S608 - constant names
+            told = "printer = ? AND json_extract(data, '$.print') = ?"
+            db.execute(f"DELETE FROM events WHERE {told}", [row.printer, row.id])  # noqa: S608 - constant text
+            old = "seq < (SELECT max(seq) FROM commands)"  # numbers rise for ever
+            where = f"printer = ? AND t BETWEEN ? AND ? AND {old}"
+            db.execute(f"DELETE FROM commands WHERE {where}", list(_span(row)))  # noqa: S608 - constant text
             db.execute("DELETE FROM prints WHERE id = ?", [row.id])
         for path in paths:
             (self._folder / path).unlink(missing_ok=True)
@@ -137,11 +174,19 @@ class Prints:
         ]
 
     def evidence(self, row: PrintRow) -> list[EvidenceRow]:
-        """Its stored pictures, oldest first."""
-        return [
-            EvidenceRow(**{**dict(each), "pinned": bool(each["pinned"])})
-            for each in self._of("evidence", row, "id")
-        ]
+        """Everything stored of it: pictures of decisions and of the time-lapse, and the video; oldest first."""
+        return [evidence_row(each) for each in self._of("evidence", row, "t, id")]
+
+    def lapse(self, row: PrintRow) -> list[EvidenceRow]:
+        """The pictures of its time-lapse, oldest first."""
+        return [each for each in self.evidence(row) if each.kind == LAPSE]
+
+    def drop(self, pictures: Sequence[EvidenceRow]) -> None:
+        """Forget stored pictures, out of the rows and then off the disk."""
+        with self._db.write() as db:
+            db.conn.executemany("DELETE FROM evidence WHERE id = ?", [(each.id,) for each in pictures])
+        for each in pictures:
+            (self._folder / each.path).unlink(missing_ok=True)
 
     def commands(self, row: PrintRow) -> list[CommandRow]:
         """Its commands, oldest first."""
@@ -185,6 +230,16 @@ class Prints:
             db.table("feedback").insert({**row, "label": label, "x": x, "y": y}, pk="evidence", replace=True)
             db.execute("UPDATE evidence SET pinned = 1 WHERE id = ?", [picture.id])
 
+    def drop_feedback(self, picture: EvidenceRow) -> None:
+        """Forget what a person said of a picture; it is no longer kept beyond retention for that."""
+        with self._db.write() as db:
+            db.execute("DELETE FROM feedback WHERE evidence = ?", [picture.id])
+            kept = "SELECT max(pinned) FROM prints WHERE printer = ? AND started <= ? AND ifnull(ended, 9e18) >= ?"
+            db.execute(
+                f"UPDATE evidence SET pinned = ifnull(({kept}), 0) WHERE id = ?",  # noqa: S608 - constant text
+                [picture.printer, picture.t, picture.t, picture.id],
+            )
+
     def feedback(self, printer: str | None = None) -> list[FeedbackRow]:
         """What people said, of one printer or of all, oldest first."""
         query = (
@@ -194,9 +249,9 @@ class Prints:
         return [FeedbackRow(**dict(row)) for row in self._db.rows(query, printer, printer)]
 
     def evidence_row(self, printer: str, identity: int) -> EvidenceRow | None:
-        """One stored picture of one printer."""
+        """One stored picture (or video) of one printer."""
         row = self._db.row("SELECT * FROM evidence WHERE printer = ? AND id = ?", printer, identity)
-        return EvidenceRow(**{**dict(row), "pinned": bool(row["pinned"])}) if row else None
+        return evidence_row(row) if row else None
 
     def picture(self, path: str) -> bytes | None:
         """A stored picture by its path."""
@@ -204,6 +259,21 @@ class Prints:
             return (self._folder / path).read_bytes()
         except FileNotFoundError:
             return None
+
+    def _summary(self, row: PrintRow) -> PrintSummary:
+        levels = self._db.rows(
+            "SELECT kind, count(*) AS n FROM events WHERE printer = ? AND t BETWEEN ? AND ?"
+            " AND kind IN ('suspected', 'failing') GROUP BY kind",
+            *_span(row),
+        )
+        counts = {each["kind"]: int(each["n"]) for each in levels}
+        newest = self._db.row(
+            "SELECT * FROM evidence WHERE printer = ? AND t BETWEEN ? AND ? AND kind != ? ORDER BY t DESC LIMIT 1",
+            *_span(row),
+            VIDEO,
+        )
+        picture = evidence_row(newest) if newest else None
+        return PrintSummary(row, counts.get("suspected", 0), counts.get("failing", 0), picture)
 
     def _of(self, table: str, row: PrintRow, order: str) -> list[Any]:
         where = "printer = ? AND t BETWEEN ? AND ?"
