@@ -23,6 +23,7 @@ from hub.credentials import Credentials
 from hub.enrolment import Enrolments
 from hub.enrolment_server import EnrolmentServer
 from hub.exposition import Histogram
+from hub.films import Films
 from hub.ingest import Ingest
 from hub.intents import IntentDesk, IntentParts
 from hub.isolation import attack
@@ -53,6 +54,7 @@ from hub.store.printers import Printers
 from hub.store.prints import Prints
 from hub.store.sharing import Sharing
 from hub.store.trials import TrialStore
+from hub.timelapse import Timelapse
 from hub.timer import Timer
 from hub.tls import CertificateError, ListenerTls
 from hub.trials import TrialParts, Trials
@@ -307,6 +309,7 @@ class Hub:
         self.trials = Trials(TrialStore(self.database), parts)
         self.ingest.start()
         self.print_keeper.start(row.id for row in self.printers.all())
+        self._start_films()
         self.desk.start()
         self.pace.begin(next_boot(self.settings.hub.data / "run", time.time()))
         count = self.settings.detection.workers or workers()
@@ -333,6 +336,13 @@ class Hub:
             },
         )
         self._begin("enrolment", self.enrolment_server)
+
+    def _start_films(self) -> None:
+        section, told = self.settings.timelapse, self.outcomes.event
+        pictures = Timelapse(section, self.prints, self.history, self.live, told)
+        self._begin("timelapse", pictures)
+        evidence = self.settings.hub.data / "evidence"
+        self._begin("films", Films(section, self.prints, self.history, evidence, told))
 
     def _connect(self) -> Session:
         principal = Principal(Kind.HUB, HUB)

@@ -151,6 +151,27 @@ class RetentionSection:
 
 
 @dataclass(frozen=True)
+class TimelapseSection:
+    """A picture of each running print every `interval_s` seconds, at most `pictures` of one print, and a video of them.
+
+    The interval doubles whenever a print has that many pictures, and every second one is dropped.
+    """
+
+    enabled: bool = True
+    interval_s: float = 10.0
+    pictures: int = 240
+    fps: float = 12.0
+
+    def __post_init__(self) -> None:
+        if not 1.0 <= self.interval_s <= 3600.0:
+            raise ValueError("interval_s: must lie from 1 to 3600")
+        if not 10 <= self.pictures <= 2000:
+            raise ValueError("pictures: must lie from 10 to 2000")
+        if not 1.0 <= self.fps <= 60.0:
+            raise ValueError("fps: must lie from 1 to 60")
+
+
+@dataclass(frozen=True)
 class HubSettings:
     """The whole settings file."""
 
@@ -163,6 +184,7 @@ class HubSettings:
     notify: NotifySection = field(default_factory=NotifySection)
     log: LogSection = field(default_factory=LogSection)
     retention: RetentionSection = field(default_factory=RetentionSection)
+    timelapse: TimelapseSection = field(default_factory=TimelapseSection)
 
 
 def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> HubSettings:

@@ -80,7 +80,7 @@ class EvidenceRow:
     regions: tuple[Region, ...] = ()
 
 
-def evidence_row(row: Mapping[str, Any]) -> EvidenceRow:
+def evidence_row(row: Any) -> EvidenceRow:
     """A stored picture out of its database row."""
     values = {key: row[key] for key in EvidenceRow.__dataclass_fields__}
     regions = tuple(Region(**each) for each in json.loads(values["regions"]))
