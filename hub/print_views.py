@@ -9,22 +9,57 @@ import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import IO
 
-from hub.prints import PrintKeeper
-from hub.store.history import CommandRow, EventRow, EvidenceRow, ScoreRow
-from hub.store.prints import LABELS, MISSED, PrintRow, Prints
+from hub.prints import PrintKeeper, ended_well
+from hub.store.history import EVIDENCE, LAPSE, VIDEO, CommandRow, EventRow, EvidenceRow, ScoreRow
+from hub.store.prints import LABELS, MISSED, FeedbackRow, PrintRow, Prints, PrintSummary
 from hub.store.trials import TrialRow, TrialStore
+
+
+_FOLDERS = {EVIDENCE: "evidence", LAPSE: "timelapse", VIDEO: "timelapse"}
 
 
 @dataclass(frozen=True)
 class PrintDetail:
-    """One print with everything that belongs to it, each oldest first."""
+    """One print with everything that belongs to it, each oldest first.
+
+    `stored` holds every picture and the video, `said` what people said of its pictures, `teaches` whether the network
+    holds it against what it sees now.
+    """
 
     row: PrintRow
     scores: tuple[ScoreRow, ...]
     events: tuple[EventRow, ...]
     commands: tuple[CommandRow, ...]
-    evidence: tuple[EvidenceRow, ...]
+    stored: tuple[EvidenceRow, ...]
+    said: tuple[FeedbackRow, ...]
+    teaches: bool
+
+    @property
+    def evidence(self) -> tuple[EvidenceRow, ...]:
+        """The pictures that were kept for decisions."""
+        return tuple(each for each in self.stored if each.kind == EVIDENCE)
+
+    @property
+    def lapse(self) -> tuple[EvidenceRow, ...]:
+        """The pictures of the time-lapse."""
+        return tuple(each for each in self.stored if each.kind == LAPSE)
+
+    @property
+    def video(self) -> EvidenceRow | None:
+        """The time-lapse as a video."""
+        return next((each for each in self.stored if each.kind == VIDEO), None)
+
+
+@dataclass(frozen=True)
+class PictureDetail:
+    """One stored picture: the print in which it was taken, what was decided then, and what people said of it."""
+
+    row: EvidenceRow
+    of: PrintRow | None
+    event: EventRow | None
+    said: FeedbackRow | None
 
 
 @dataclass(frozen=True)
@@ -47,37 +82,55 @@ class PrintDesk:
         """Prints, newest first."""
         return self._prints.of(printer, limit, before)
 
+    def summaries(self, printer: str, limit: int, before: int | None) -> list[PrintSummary]:
+        """Prints as a list shows them, newest first."""
+        return self._prints.summaries(printer, limit, before)
+
     def detail(self, printer: str, identity: int) -> PrintDetail | None:
         """One print with all that belongs to it."""
         row = self._prints.get(printer, identity)
         if row is None:
             return None
         stored = self._prints
+        events, pictures = stored.events(row), stored.evidence(row)
+        said, known = stored.feedback(printer), {each.id for each in pictures}
         return PrintDetail(
             row,
             tuple(stored.scores(row)),
-            tuple(stored.events(row)),
+            tuple(events),
             tuple(stored.commands(row)),
-            tuple(stored.evidence(row)),
+            tuple(pictures),
+            tuple(each for each in said if each.evidence in known),
+            ended_well(row, events, said),
         )
 
-    def zipped(self, detail: PrintDetail) -> bytes:
-        """The print as one zip: its facts as JSON, its curve as CSV, its pictures as they came from the camera."""
-        out = io.BytesIO()
+    def picture(self, printer: str, identity: int) -> PictureDetail | None:
+        """One stored picture with what belongs to it; a video is none."""
+        row = self._prints.evidence_row(printer, identity)
+        if row is None or row.kind == VIDEO:
+            return None
+        of = self._prints.at(printer, row.t)
+        events = self._prints.events(of) if of and row.event is not None else []
+        event = next((each for each in events if each.id == row.event), None)
+        said = next((each for each in self._prints.feedback(printer) if each.evidence == identity), None)
+        return PictureDetail(row, of, event, said)
+
+    def write_zip(self, detail: PrintDetail, out: IO[bytes]) -> None:
+        """The print as one zip: facts as JSON, the curve as CSV, pictures as they came from the camera, the video."""
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
             facts = {
                 "print": asdict(detail.row),
                 "events": [asdict(each) for each in detail.events],
                 "commands": [asdict(each) for each in detail.commands],
-                "evidence": [asdict(each) | {"path": _name(each)} for each in detail.evidence],
+                "evidence": [asdict(each) | {"path": _name(each)} for each in detail.stored],
+                "feedback": [asdict(each) for each in detail.said],
             }
             archive.writestr("print.json", json.dumps(facts, indent=2))
             archive.writestr("scores.csv", _curve(detail.scores))
-            for each in detail.evidence:
+            for each in detail.stored:
                 picture = self._picture(each.printer, each.id)
                 if picture is not None:
                     archive.writestr(_name(each), picture, zipfile.ZIP_STORED)
-        return out.getvalue()
 
     def pin(self, row: PrintRow, *, pinned: bool) -> None:
         """Keep it beyond retention, or no longer."""
@@ -113,6 +166,15 @@ class PrintDesk:
         self._keeper.learn(printer)
         return True
 
+    def unsay(self, printer: str, evidence: int) -> bool:
+        """Forget what was said of a picture; False if there is none."""
+        picture = self._prints.evidence_row(printer, evidence)
+        if picture is None:
+            return False
+        self._prints.drop_feedback(picture)
+        self._keeper.learn(printer)
+        return True
+
     def ask_test(self, printer: str, person: str) -> int:
         """Ask the running hub for a test of the whole line."""
         return self._trials.ask(printer, person, time.time())
@@ -121,9 +183,15 @@ class PrintDesk:
         """How far a test has come."""
         return self._trials.get(printer, identity)
 
+    def last_test(self, printer: str) -> TrialRow | None:
+        """The newest test."""
+        return self._trials.newest(printer)
+
 
 def _name(row: EvidenceRow) -> str:
-    return f"evidence/{row.id}-{row.camera}.jpg"
+    """Where a file lies in the zip; pictures of the time-lapse are named so that they sort by time."""
+    number = f"{row.id:08d}" if row.kind == LAPSE else row.id
+    return f"{_FOLDERS[row.kind]}/{number}-{row.camera}{'.webm' if row.kind == VIDEO else '.jpg'}"
 
 
 def _curve(scores: tuple[ScoreRow, ...]) -> str:

@@ -9,19 +9,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from agent.protocol import ACTIONS, Frame
 from hub.access import Kind, Principal, Right, may_use
 from hub.enrolment import Invitation
 from hub.live import Live, PrinterLive
 from hub.policy import PrinterSettings, settings_from
-from hub.print_views import PrintDesk, PrintDetail, PrintParts
+from hub.print_views import PictureDetail, PrintDesk, PrintDetail, PrintParts
 from hub.regions import Region
 from hub.store.audit import Audit
 from hub.store.history import CommandRow, EventRow, EvidenceRow, History, ScoreRow
 from hub.store.printers import PrinterRow, Printers
-from hub.store.prints import PrintRow
+from hub.store.prints import PrintRow, PrintSummary
 from hub.store.trials import TrialRow
 
 
@@ -173,15 +173,28 @@ class UserView:
         self._row(printer, Right.VIEW)
         return self._desk().of(printer, limit, before)
 
+    def print_summaries(self, printer: str, limit: int, before: int | None = None) -> list[PrintSummary]:
+        """Prints with the number of their alarms and their newest picture, newest first."""
+        self._row(printer, Right.VIEW)
+        return self._desk().summaries(printer, limit, before)
+
     def print_(self, printer: str, identity: int) -> PrintDetail:
         """One print with its curve, events, commands and pictures; raises NotFound."""
         self._row(printer, Right.VIEW)
         return self._detail(printer, identity)
 
-    def export_print(self, printer: str, identity: int) -> bytes:
-        """One print with its evidence as a zip; raises NotFound."""
+    def stored_picture(self, printer: str, identity: int) -> PictureDetail:
+        """One stored picture with its print, its decision and what was said of it; raises NotFound."""
         self._row(printer, Right.VIEW)
-        return self._desk().zipped(self._detail(printer, identity))
+        found = self._desk().picture(printer, identity)
+        if found is None:
+            raise NotFound
+        return found
+
+    def export_print(self, printer: str, identity: int, out: IO[bytes]) -> None:
+        """Write one print with its evidence as a zip; raises NotFound."""
+        self._row(printer, Right.VIEW)
+        self._desk().write_zip(self._detail(printer, identity), out)
 
     def detection_test(self, printer: str, identity: int) -> TrialRow:
         """How far a test that was asked for has come; raises NotFound."""
@@ -190,6 +203,11 @@ class UserView:
         if trial is None:
             raise NotFound
         return trial
+
+    def last_detection_test(self, printer: str) -> TrialRow | None:
+        """The newest test of this printer, if any was asked for."""
+        self._row(printer, Right.VIEW)
+        return self._desk().last_test(printer)
 
     # Doing
 
@@ -228,6 +246,13 @@ class UserView:
         if not self._desk().say(printer, evidence, self.person, label, place):
             raise NotFound
         self._audit("feedback", printer, f"{evidence} {label}")
+
+    def take_feedback_back(self, printer: str, evidence: int) -> None:
+        """Forget what was said of a stored picture; raises NotFound, NotAllowed."""
+        self._row(printer, Right.CONTROL)
+        if not self._desk().unsay(printer, evidence):
+            raise NotFound
+        self._audit("feedback", printer, f"{evidence} taken back")
 
     def order(self, printer: str, action: str, reason: str = "asked for in the viewer") -> CommandRow:
         """Pause, resume or cancel what the printer does now; raises NotFound, NotAllowed, ValueError."""

@@ -75,6 +75,11 @@ class TrialStore:
         row = self._db.row("SELECT * FROM trials WHERE printer = ? AND id = ?", printer, identity)
         return _trial(row) if row else None
 
+    def newest(self, printer: str) -> TrialRow | None:
+        """The test of a printer that was asked for last."""
+        row = self._db.row("SELECT * FROM trials WHERE printer = ? ORDER BY id DESC LIMIT 1", printer)
+        return _trial(row) if row else None
+
 
 def _trial(row: Any) -> TrialRow:
     values = dict(row)

@@ -207,7 +207,9 @@ def test_a_print_shows_what_belongs_to_it_and_nothing_else(world):
 
 def test_a_print_is_taken_along_as_one_zip(world):
     row, kept, _ = filled(world)
-    with zipfile.ZipFile(io.BytesIO(world.view("victor").export_print(world.printer, row.id))) as archive:
+    file = io.BytesIO()
+    world.view("victor").export_print(world.printer, row.id, file)
+    with zipfile.ZipFile(file) as archive:
         assert archive.testzip() is None
         facts = json.loads(archive.read("print.json"))
         assert archive.read(f"evidence/{kept}-main.jpg") == picture(60)
@@ -253,7 +255,7 @@ def test_strangers_see_no_prints_and_viewers_change_none(world):
     for attempt in (
         lambda view: view.prints(world.printer),
         lambda view: view.print_(world.printer, row.id),
-        lambda view: view.export_print(world.printer, row.id),
+        lambda view: view.export_print(world.printer, row.id, io.BytesIO()),
     ):
         attempt(viewer)
         with pytest.raises(NotFound):

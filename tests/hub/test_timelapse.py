@@ -2,6 +2,7 @@
 
 import errno
 import os
+from unittest import mock
 
 import pytest
 
@@ -11,13 +12,14 @@ from hub.films import Films
 from hub.live import CameraLive, Live
 from hub.regions import Region
 from hub.settings import TimelapseSection
+from hub.store import people
 from hub.store.database import Database
 from hub.store.history import LAPSE, VIDEO, History
-from hub.store.people import People
 from hub.store.printers import Printers
 from hub.store.prints import Prints
 from hub.timelapse import Timelapse, interval_of
 from tests.support.pictures import picture
+from tests.support.stores import QuickHasher
 
 T0 = 1_800_000_000.0
 SETTINGS = TimelapseSection(interval_s=10.0, pictures=10)
@@ -29,7 +31,9 @@ class World:
     def __init__(self, folder):
         self.database = Database(":memory:")
         self.database.start()
-        People(self.database).add("olivia", None, role="user", now=T0)
+        with mock.patch.object(people, "PasswordHasher", QuickHasher):
+            store = people.People(self.database)
+        store.add("olivia", None, role="user", now=T0)
         self.printer = Printers(self.database).add("One", "olivia", T0).id
         self.folder = folder / "evidence"
         self.history, self.prints = History(self.database, self.folder), Prints(self.database, self.folder)

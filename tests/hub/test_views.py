@@ -2,6 +2,7 @@
 
 import inspect
 import io
+import io
 import zipfile
 from dataclasses import asdict, dataclass, field, replace
 from types import SimpleNamespace
@@ -135,13 +136,17 @@ RIGHTS = {
     "picture": (Right.VIEW, lambda world: (world.evidence,)),
     "prints": (Right.VIEW, lambda world: ()),
     "print_": (Right.VIEW, lambda world: (world.print,)),
-    "export_print": (Right.VIEW, lambda world: (world.print,)),
+    "print_summaries": (Right.VIEW, lambda world: (10,)),
+    "stored_picture": (Right.VIEW, lambda world: (world.evidence,)),
+    "export_print": (Right.VIEW, lambda world: (world.print, io.BytesIO())),
     "detection_test": (Right.VIEW, lambda world: (world.trial,)),
+    "last_detection_test": (Right.VIEW, lambda world: ()),
     "test_detection": (Right.CONTROL, lambda world: ()),
     "pin_print": (Right.CONTROL, lambda world: (world.print, {"pinned": True})),
     "mark_print": (Right.CONTROL, lambda world: (world.print, {"good": True})),
     "delete_print": (Right.OWN, lambda world: (world.print,)),
     "feedback": (Right.CONTROL, lambda world: (world.evidence, "false_alarm")),
+    "take_feedback_back": (Right.CONTROL, lambda world: (world.evidence,)),
     "order": (Right.CONTROL, lambda world: ("pause",)),
     "dismiss": (Right.CONTROL, lambda world: ()),
     "save_settings": (Right.OWN, lambda world: ({"warn_at": 0.5},)),
