@@ -16,7 +16,6 @@ from hub.store.history import EVIDENCE, LAPSE, VIDEO, CommandRow, EventRow, Evid
 from hub.store.prints import LABELS, MISSED, FeedbackRow, PrintRow, Prints, PrintSummary
 from hub.store.trials import TrialRow, TrialStore
 
-
 _FOLDERS = {EVIDENCE: "evidence", LAPSE: "timelapse", VIDEO: "timelapse"}
 
 
