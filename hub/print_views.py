@@ -53,12 +53,17 @@ class PrintDetail:
 
 @dataclass(frozen=True)
 class PictureDetail:
-    """One stored picture: the print in which it was taken, what was decided then, and what people said of it."""
+    """One stored picture: the print in which it was taken, what was decided then, and what people said of it.
+
+    `before` and `after` are the ids of its neighbours of the same kind in that print.
+    """
 
     row: EvidenceRow
     of: PrintRow | None
     event: EventRow | None
     said: FeedbackRow | None
+    before: int | None
+    after: int | None
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,10 @@ class PrintDesk:
     def summaries(self, printer: str, limit: int, before: int | None) -> list[PrintSummary]:
         """Prints as a list shows them, newest first."""
         return self._prints.summaries(printer, limit, before)
+
+    def row(self, printer: str, identity: int) -> PrintRow | None:
+        """One print."""
+        return self._prints.get(printer, identity)
 
     def detail(self, printer: str, identity: int) -> PrintDetail | None:
         """One print with all that belongs to it."""
@@ -112,7 +121,12 @@ class PrintDesk:
         events = self._prints.events(of) if of and row.event is not None else []
         event = next((each for each in events if each.id == row.event), None)
         said = next((each for each in self._prints.feedback(printer) if each.evidence == identity), None)
-        return PictureDetail(row, of, event, said)
+        ids = [each.id for each in self._prints.evidence(of) if each.kind == row.kind] if of else [row.id]
+        place = ids.index(row.id)
+        before, after = ids[:place], ids[place + 1 :]
+        return PictureDetail(
+            row, of, event, said, before[-1] if before else None, after[0] if after else None
+        )
 
     def write_zip(self, detail: PrintDetail, out: IO[bytes]) -> None:
         """The print as one zip: facts as JSON, the curve as CSV, pictures as they came from the camera, the video."""

@@ -223,19 +223,19 @@ class UserView:
     def pin_print(self, printer: str, identity: int, *, pinned: bool) -> None:
         """Keep a print beyond retention, or no longer; raises NotFound, NotAllowed."""
         self._row(printer, Right.CONTROL)
-        self._desk().pin(self._detail(printer, identity).row, pinned=pinned)
+        self._desk().pin(self._print(printer, identity), pinned=pinned)
         self._audit("pin_print" if pinned else "unpin_print", printer, str(identity))
 
     def mark_print(self, printer: str, identity: int, *, good: bool | None) -> None:
         """Say whether a print was good, so that the network may learn from it; None leaves that to how it ended."""
         self._row(printer, Right.CONTROL)
-        self._desk().mark(self._detail(printer, identity).row, good)
+        self._desk().mark(self._print(printer, identity), good)
         self._audit("mark_print", printer, f"{identity} good={good}")
 
     def delete_print(self, printer: str, identity: int) -> None:
         """Delete a print with its pictures; raises NotFound, NotAllowed, ValueError while it runs."""
         self._row(printer, Right.OWN)
-        self._desk().delete(self._detail(printer, identity).row)
+        self._desk().delete(self._print(printer, identity))
         self._audit("delete_print", printer, str(identity))
 
     def feedback(
@@ -313,6 +313,12 @@ class UserView:
         if self._parts.prints is None:
             raise NotFound
         return PrintDesk(self._parts.prints, self._parts.history.picture)
+
+    def _print(self, printer: str, identity: int) -> PrintRow:
+        row = self._desk().row(printer, identity)
+        if row is None:
+            raise NotFound
+        return row
 
     def _detail(self, printer: str, identity: int) -> PrintDetail:
         detail = self._desk().detail(printer, identity)

@@ -15,7 +15,23 @@ from flask_wtf.csrf import CSRFProtect
 
 from agent.protocol import ACTIONS
 from hub.store.people import SESSION_S
-from web import auth, guard, live, metrics, notifications, pages, people, shared, sharing, words
+from web import (
+    auth,
+    guard,
+    live,
+    metrics,
+    notifications,
+    pages,
+    people,
+    pictures,
+    print_words,
+    prints,
+    shared,
+    sharing,
+    trial,
+    words,
+    zones,
+)
 from web.api import blueprint as api
 from web.site import EXTENSION, Site, signed_in
 
@@ -55,11 +71,17 @@ def create_app(site: Site) -> Flask:
         shared.blueprint,
         notifications.blueprint,
         metrics.blueprint,
+        prints.blueprint,
+        pictures.blueprint,
+        zones.blueprint,
+        trial.blueprint,
         api,
     ):
         app.register_blueprint(blueprint)
-    app.jinja_env.globals.update(words=words, signed_in=signed_in, asset=_asset(app), actions=ACTIONS)
-    app.jinja_env.globals.update(told=notifications.told, failing_targets=notifications.failing_targets)
+    app.jinja_env.globals.update(
+        words=words, told=print_words, signed_in=signed_in, asset=_asset(app), actions=ACTIONS
+    )
+    app.jinja_env.globals.update(notified=notifications.told, failing_targets=notifications.failing_targets)
     return app
 
 

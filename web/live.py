@@ -16,6 +16,7 @@ from agent.protocol import MAX_INTEGER, Frame
 from agent.topics import NAME
 from web.site import own_view
 from web.states import chosen_camera, dashboard, printer_state
+from web.trial import trial_state
 
 LONGEST_S = 10.0
 SLICE_S = 1.0
@@ -77,6 +78,12 @@ def cards() -> ResponseReturnValue:
 def live(printer: str) -> ResponseReturnValue:
     """The changing parts of a printer's page."""
     return _unless_known(render_template("live.html", **printer_state(own_view(), printer, request.args)))
+
+
+@blueprint.get("/p/<printer>/test/live")
+def trial(printer: str) -> ResponseReturnValue:
+    """The stages of a printer's newest test."""
+    return _unless_known(render_template("trial_stages.html", **trial_state(own_view(), printer)))
 
 
 @blueprint.get("/p/<printer>/frame/<camera>.jpg")

@@ -12,13 +12,17 @@ from flask import current_app
 from agent.camera.jpeg import JpegError, size
 from hub.access import Right
 from hub.policy import PrinterSettings
-from hub.store.history import EventRow, EvidenceRow
+from hub.store.history import EventRow
 from hub.views import CameraCard, PrinterCard, UserView
 from web import words
 from web.curve import COLUMNS, SPANS, Curve, curve
+from web.print_states import pictures_by_event
 from web.site import site
+from web.trial import told_test
 
 EVENTS, COMMANDS, PICTURES = 30, 10, 12
+#: Several pictures may belong to one event.
+PICTURES_OF_EVENTS = 120
 #: Curves over more than this are kept, so that an open page does not read a day of scores every two seconds.
 SHORT_S = 1800.0
 CURVES = 100
@@ -51,7 +55,7 @@ def printer_state(view: UserView, printer: str, wanted: Mapping[str, str]) -> di
     now = site().clock()
     asked = wanted.get("span", "")
     span = asked if asked in SPANS else _fitting(view, printer, now)
-    events = view.events(printer, EVENTS)
+    events, evidence = view.events(printer, EVENTS), view.evidence(printer, PICTURES_OF_EVENTS)
     camera = chosen_camera(card, wanted.get("camera", "")) or _first(card)
     return {
         "tile": _tile(card),
@@ -63,10 +67,12 @@ def printer_state(view: UserView, printer: str, wanted: Mapping[str, str]) -> di
         "spans": SPANS,
         "curve": _curve(view, card, span, events, now),
         "events": events,
-        "pictures_of": _by_event(view.evidence(printer, PICTURES), events),
-        "evidence": view.evidence(printer, PICTURES),
+        "pictures_of": pictures_by_event(evidence),
+        "evidence": evidence[:PICTURES],
         "commands": view.commands(printer, COMMANDS),
         "buttons": words.buttons(card),
+        "test": told_test(view.last_detection_test(printer)),
+        "controls": card.right >= Right.CONTROL,
         "owns": card.right >= Right.OWN,
     }
 
@@ -121,9 +127,3 @@ def _tile(card: PrinterCard) -> Tile:
     )
     judged = card.certainty is not None and (card.watch == "watched" or verdict.tone in ("warn", "alarm"))
     return Tile(card=card, camera=_first(card), watch=watch, verdict=verdict, judged=judged, urgency=urgency)
-
-
-def _by_event(pictures: list[EvidenceRow], events: list[EventRow]) -> dict[int, EvidenceRow]:
-    """The last picture of each event, the one that decided; pictures come newest first."""
-    known = {event.id for event in events}
-    return {each.event: each for each in reversed(pictures) if each.event is not None and each.event in known}

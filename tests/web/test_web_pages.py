@@ -62,7 +62,7 @@ def test_the_page_of_a_printer(bench, world, olivia):
     assert '<rect x="10.00%" y="20.00%" width="30.00%" height="40.00%"' in page
     assert "polyline" in page
     assert "Failing: pause ordered" in page
-    assert f"/p/{bench}/evidence/{kept}.jpg" in page
+    assert f"/p/{bench}/pictures/{kept}/small.jpg" in page
     assert 'width="320" height="240"' in page
 
 

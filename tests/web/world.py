@@ -21,10 +21,13 @@ from agent.protocol import Frame, State
 from hub.accounts import AccountParts, Accounts
 from hub.credentials import Credentials
 from hub.enrolment import Enrolments
+from hub.judge import Judge
 from hub.live import CameraLive, Live
 from hub.notify.actions import Actions
 from hub.notify.desk import DeskParts, PersonNotify
 from hub.policy import changed, settings_from
+from hub.print_views import PrintParts
+from hub.prints import PrintKeeper
 from hub.regions import Region
 from hub.sharing import PersonSharing, SharingParts
 from hub.store.audit import Audit
@@ -36,6 +39,7 @@ from hub.store.people import People
 from hub.store.printers import Printers
 from hub.store.prints import Prints
 from hub.store.sharing import Sharing
+from hub.store.trials import TrialStore
 from hub.views import Parts, UserView, checked_name
 from web import Site, create_app, live
 from web.auth import Door
@@ -162,11 +166,22 @@ class World:
         self.history, self.audit = History(self.database, evidence), Audit(self.database)
         self.live = Live()
         self.desk, self.registrar = Desk(self), Registrar(self)
-        self.parts = Parts(self.printers, self.history, self.audit, self.live, self.desk, self.registrar)
+        self.prints = Prints(self.database, evidence)
+        self.trials = TrialStore(self.database)
+        judge = Judge(self.live, self.settings, lambda _judgement: None)
+        self.keeper = PrintKeeper(self.prints, self.live, judge, "model", lambda *_told: None)
+        self.parts = Parts(
+            self.printers,
+            self.history,
+            self.audit,
+            self.live,
+            self.desk,
+            self.registrar,
+            prints=PrintParts(self.prints, self.keeper, self.trials),
+        )
         self.shares = Sharing(self.database)
         self.notify_store = NotifyStore(self.database)
         self.notify_parts = DeskParts(self.notify_store, self.printers, self.audit)
-        self.prints = Prints(self.database, evidence)
         self.actions = Actions(self.notify_store, self.prints, self._view, KEY)
         self.credentials = Credentials(self.printers)
         self.sharing_parts = SharingParts(

@@ -1,0 +1,110 @@
+"""What the templates of prints are given, ready to be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hub.print_views import PrintDetail
+from hub.store.history import EventRow, EvidenceRow
+from hub.store.prints import FeedbackRow
+from hub.views import PrinterCard, UserView
+from web import words
+from web.curve import Curve, curve
+from web.site import site
+
+PAGE = 20
+#: So many pictures of a time-lapse are shown unless all are asked for.
+STRIP = 24
+DECISIONS = ("suspected", "failing")
+SHORTEST_S = 60.0
+
+
+@dataclass(frozen=True)
+class Decided:
+    """One decision with its pictures, the one that decided first."""
+
+    event: EventRow
+    pictures: tuple[EvidenceRow, ...]
+
+
+def print_list(view: UserView, printer: str, before: int | None) -> dict[str, Any]:
+    """One page of a printer's prints, newest first."""
+    found = view.print_summaries(printer, PAGE + 1, before)
+    return {
+        "card": view.printer(printer),
+        "prints": found[:PAGE],
+        "more": found[PAGE - 1].row.id if len(found) > PAGE else None,
+        "before": before,
+        "now": site().clock(),
+    }
+
+
+def print_page(view: UserView, printer: str, identity: int, *, everything: bool) -> dict[str, Any]:
+    """One print."""
+    card, detail = view.printer(printer), view.print_(printer, identity)
+    now = site().clock()
+    return {
+        "card": card,
+        "detail": detail,
+        "row": detail.row,
+        "now": now,
+        "lasted": (detail.row.ended or now) - detail.row.started,
+        "curve": _curve(detail, card, now),
+        "decisions": _decisions(detail),
+        "others": _others(detail),
+        "said": {each.evidence: each for each in detail.said},
+        "strip": detail.lapse if everything else _spread(detail.lapse, STRIP),
+        "newest": detail.lapse[-1] if detail.lapse else None,
+    }
+
+
+def pictures_by_event(pictures: Sequence[EvidenceRow]) -> dict[int, list[EvidenceRow]]:
+    """The pictures that belong to each event, the newest first: that is the one that decided."""
+    found: dict[int, list[EvidenceRow]] = {}
+    for each in sorted(pictures, key=lambda picture: picture.id, reverse=True):
+        if each.event is not None:
+            found.setdefault(each.event, []).append(each)
+    return found
+
+
+def placed(said: FeedbackRow | None) -> tuple[float, float] | None:
+    """The place at which somebody saw a failure."""
+    return None if said is None or said.x is None or said.y is None else (said.x, said.y)
+
+
+def _decisions(detail: PrintDetail) -> list[Decided]:
+    pictures = pictures_by_event(detail.evidence)
+    return [
+        Decided(event, tuple(pictures.get(event.id, ())))
+        for event in detail.events
+        if event.kind in DECISIONS or event.id in pictures
+    ]
+
+
+def _others(detail: PrintDetail) -> list[EvidenceRow]:
+    """Pictures that belong to none of the print's decisions."""
+    known = {event.id for event in detail.events}
+    return [each for each in detail.evidence if each.event not in known]
+
+
+def _curve(detail: PrintDetail, card: PrinterCard, now: float) -> Curve:
+    """The curve from begin to end, with times since the begin below it."""
+    row = detail.row
+    end = row.ended or now
+    span = max(SHORTEST_S, end - row.started)
+    drawn = curve(detail.scores, detail.events, card.settings, row.started + span, span)
+    shares = (0.0, 0.25, 0.5, 0.75, 1.0)
+    return replace(
+        drawn,
+        ticks=tuple((share * 100, words.duration(share * span) if share else "start") for share in shares),
+    )
+
+
+def _spread(pictures: Sequence[EvidenceRow], most: int) -> tuple[EvidenceRow, ...]:
+    """At most so many of them, evenly spread, with the first and the last one."""
+    if len(pictures) <= most:
+        return tuple(pictures)
+    step = (len(pictures) - 1) / (most - 1)
+    return tuple(pictures[round(n * step)] for n in range(most))
