@@ -12,6 +12,7 @@ from pathlib import Path
 
 from flask import Flask, url_for
 from flask_wtf.csrf import CSRFProtect
+from werkzeug.routing import IntegerConverter, Map
 
 from agent.protocol import ACTIONS
 from hub.store.people import SESSION_S
@@ -32,12 +33,19 @@ from web import (
     words,
     zones,
 )
-from web.api import blueprint as api
+from web.print_api import blueprint as api
 from web.site import EXTENSION, Site, signed_in
 
 __all__ = ["Site", "create_app"]
 
 LARGEST_REQUEST = 64 * 1024
+
+
+class Number(IntegerConverter):
+    """A number in an address: what is larger than any id is no such page."""
+
+    def __init__(self, map_: Map) -> None:
+        super().__init__(map_, max=2**53)
 
 
 def create_app(site: Site) -> Flask:
@@ -56,6 +64,7 @@ def create_app(site: Site) -> Flask:
         WTF_CSRF_CHECK_DEFAULT=False,  # the guard asks for it, since a request with an API token has no cookie
         SEND_FILE_MAX_AGE_DEFAULT=timedelta(days=30),
     )
+    app.url_map.converters["int"] = Number
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.extensions[EXTENSION] = site
     app.extensions["printwarden_door"] = auth.Door()

@@ -57,7 +57,7 @@ def printer(printer: str) -> ResponseReturnValue:
 def scores(printer: str) -> ResponseReturnValue:
     """What was scored since a Unix time, oldest first; the newest `limit` of it."""
     since = _number("since", site().clock() - SPAN_S)
-    limit = _integer("limit", 2000, LONGEST)
+    limit = whole_number("limit", 2000, LONGEST)
     rows = own_view().scores(printer, since)[-limit:]
     return jsonify(
         scores=[
@@ -69,16 +69,16 @@ def scores(printer: str) -> ResponseReturnValue:
 @blueprint.get("/api/v1/printers/<printer>/events")
 def events(printer: str) -> ResponseReturnValue:
     """Events, newest first; `before` is the id of the last one already known."""
-    limit, before = _integer("limit", 50, 200), _integer("before", 0, 2**53)
+    limit, before = whole_number("limit", 50, 200), whole_number("before", 0, 2**53)
     rows = own_view().events(printer, limit, before or None)
-    return jsonify(events=[_without_printer(row) for row in rows])
+    return jsonify(events=[without_printer(row) for row in rows])
 
 
 @blueprint.get("/api/v1/printers/<printer>/commands")
 def commands(printer: str) -> ResponseReturnValue:
     """Commands and how far they came, newest first."""
-    rows = own_view().commands(printer, _integer("limit", 20, 200))
-    return jsonify(commands=[_without_printer(row) for row in rows])
+    rows = own_view().commands(printer, whole_number("limit", 20, 200))
+    return jsonify(commands=[without_printer(row) for row in rows])
 
 
 @blueprint.post("/api/v1/printers/<printer>/commands")
@@ -94,14 +94,15 @@ def order(printer: str) -> ResponseReturnValue:
         row = view.order(printer, action)
     except ValueError as error:
         raise Conflict(f"nothing was sent: {error}") from error
-    return jsonify(_without_printer(row)), 202
+    return jsonify(without_printer(row)), 202
 
 
 def _card(card: PrinterCard) -> dict[str, Any]:
     return {**asdict(card), "right": card.right.name.lower()}
 
 
-def _without_printer(row: Any) -> dict[str, Any]:
+def without_printer(row: Any) -> dict[str, Any]:
+    """A row of one printer as JSON shows it."""
     return {name: value for name, value in asdict(row).items() if name != "printer"}
 
 
@@ -118,7 +119,8 @@ def _number(name: str, default: float) -> float:
     return value
 
 
-def _integer(name: str, default: int, greatest: int) -> int:
+def whole_number(name: str, default: int, greatest: int) -> int:
+    """A number of the query from 1 to `greatest`; refuses anything else."""
     text = request.args.get(name)
     if text is None:
         return default

@@ -81,7 +81,7 @@ def evidence(printer: str, picture: int) -> ResponseReturnValue:
 def settings(printer: str) -> ResponseReturnValue:
     """What the owner chose for a printer."""
     view, card = own_view(), _owned(printer)
-    if request.method == "GET":
+    if request.method != "POST":
         return _settings_page(card, forms.shown(card.settings), {})
     changes, errors = forms.read(request.form)
     if errors:
@@ -141,7 +141,7 @@ def confirm(printer: str) -> ResponseReturnValue:
 @blueprint.post("/printers/new")
 def add() -> ResponseReturnValue:
     """Add a printer and show the line that enrols its agent, which is shown only once."""
-    if request.method == "GET":
+    if request.method != "POST":
         return render_template("add.html", error="", name="")
     name, ask_code = request.form.get("name", ""), _asks_code()
     try:

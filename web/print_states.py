@@ -54,6 +54,8 @@ def print_page(view: UserView, printer: str, identity: int, *, everything: bool)
         "curve": _curve(detail, card, now),
         "decisions": _decisions(detail),
         "others": _others(detail),
+        "warnings": sum(event.kind == "suspected" for event in detail.events),
+        "alarms": sum(event.kind == "failing" for event in detail.events),
         "said": {each.evidence: each for each in detail.said},
         "strip": detail.lapse if everything else _spread(detail.lapse, STRIP),
         "newest": detail.lapse[-1] if detail.lapse else None,
@@ -98,8 +100,14 @@ def _curve(detail: PrintDetail, card: PrinterCard, now: float) -> Curve:
     shares = (0.0, 0.25, 0.5, 0.75, 1.0)
     return replace(
         drawn,
-        ticks=tuple((share * 100, words.duration(share * span) if share else "start") for share in shares),
+        ticks=tuple((share * 100, _since(share * span) if share else "start") for share in shares),
     )
+
+
+def _since(seconds: float) -> str:
+    """A time since the begin, short enough to stand below the curve on a phone."""
+    minutes = round(seconds / 60)
+    return words.duration(seconds) if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d} h"
 
 
 def _spread(pictures: Sequence[EvidenceRow], most: int) -> tuple[EvidenceRow, ...]:

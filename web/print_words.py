@@ -7,8 +7,8 @@ from typing import Any
 
 from hub.print_views import PictureDetail, PrintDetail
 from hub.store.history import LAPSE, EventRow
-from hub.store.prints import FALSE_ALARM, MISSED, FeedbackRow, PrintRow, PrintSummary
-from web.words import Told, percent
+from hub.store.prints import FALSE_ALARM, MISSED, FeedbackRow, PrintRow
+from web.words import Told, asked_by, percent
 
 _OUTCOMES = {
     "running": Told("ok", "Running"),
@@ -30,11 +30,11 @@ def outcome(row: PrintRow) -> Told:
     return _OUTCOMES.get(row.outcome, Told("calm", row.outcome.capitalize()))
 
 
-def alarms(summary: PrintSummary) -> str:
+def alarms(warnings: int, alarms: int) -> str:
     """How many alarms and warnings a print had."""
     parts = [
         f"{count} {word}{'s' if count != 1 else ''}"
-        for count, word in ((summary.alarms, "alarm"), (summary.warnings, "warning"))
+        for count, word in ((alarms, "alarm"), (warnings, "warning"))
         if count
     ]
     return ", ".join(parts) or "no alarms"
@@ -89,17 +89,13 @@ def decided(event: EventRow) -> list[tuple[str, str]]:
         ("Certainty", percent(data["certainty"]) if _number(data, "certainty") else ""),
         ("This picture alone", percent(data["score"]) if _number(data, "score") else ""),
         ("Camera", str(data.get("camera", ""))),
-        ("Decided by", _by(str(data.get("initiator", "")))),
         ("Network", _model(data.get("model"))),
-        ("Settings", str(data.get("settings_version", ""))),
+        ("Decided by", asked_by(data["initiator"]) if data.get("initiator") else ""),
+        ("Settings version", str(data.get("settings_version", ""))),
         ("Rehearsal", "yes, the printer was not touched" if data.get("dry_run") else ""),
         ("Quiet hours", "yes" if data.get("quiet_hours") else ""),
     ]
     return [(what, value) for what, value in pairs if value]
-
-
-def _by(initiator: str) -> str:
-    return "Printwarden itself" if initiator in ("", "printwarden") else initiator
 
 
 def _model(model: object) -> str:

@@ -25,7 +25,7 @@ def editor(printer: str) -> ResponseReturnValue:
     if card.right < Right.OWN:
         raise NotAllowed
     camera = _camera(card, request.values.get("camera", ""))
-    if request.method == "GET" or camera is None:
+    if request.method != "POST" or camera is None:
         zones = card.settings.zones.get(camera.name, ()) if camera else ()
         return _page(card, camera, as_text(zones), "")
     text = request.form.get("zones", "")

@@ -162,7 +162,7 @@ class World:
         with mock.patch("hub.store.people.PasswordHasher", CHEAP):
             self.people = People(self.database)
         self.printers = Printers(self.database)
-        evidence = folder or Path(self._folder.name)
+        self.folder = evidence = folder or Path(self._folder.name)
         self.history, self.audit = History(self.database, evidence), Audit(self.database)
         self.live = Live()
         self.desk, self.registrar = Desk(self), Registrar(self)
