@@ -12,7 +12,7 @@ from pathlib import Path
 
 from flask import Flask, url_for
 from flask_wtf.csrf import CSRFProtect
-from werkzeug.routing import IntegerConverter, Map
+from werkzeug.routing import IntegerConverter
 
 from agent.protocol import ACTIONS
 from hub.store.people import SESSION_S
@@ -42,10 +42,11 @@ LARGEST_REQUEST = 64 * 1024
 
 
 class Number(IntegerConverter):
-    """A number in an address: what is larger than any id is no such page."""
+    """An id in an address; one that is larger than any stands for none instead of being too large for the database."""
 
-    def __init__(self, map_: Map) -> None:
-        super().__init__(map_, max=2**53)
+    def to_python(self, value: str) -> int:
+        """The number, which no id reaches when it is too large."""
+        return min(int(value), 2**53)
 
 
 def create_app(site: Site) -> Flask:

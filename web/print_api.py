@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import Conflict
 
 from hub.store.history import EvidenceRow
-from hub.store.prints import LABELS, PrintRow
+from hub.store.prints import LABELS, MISSED, PrintRow
 from web.api import blueprint, whole_number, without_printer
 from web.print_words import learning
 from web.prints import zipped
@@ -94,22 +94,25 @@ def picture(printer: str, picture: int) -> ResponseReturnValue:
 @blueprint.post("/api/v1/printers/<printer>/pictures/<int:picture>/feedback")
 def say(printer: str, picture: int) -> ResponseReturnValue:
     """Call a picture a false alarm or a failure that was missed at a place; null takes that back."""
-    view = own_view()
-    body = _body({"label": (str, type(None)), "x": (int, float), "y": (int, float)})
-    label, place = body.get("label"), (body.get("x"), body.get("y"))
+    view, body = own_view(), _body({"label": (str, type(None)), "place": (dict, type(None))})
+    label = body.get("label")
     if "label" not in body or (label is not None and label not in LABELS):
         abort(400, f"label: one of {', '.join(LABELS)}, or null")
     if label is None:
         view.take_feedback_back(printer, picture)
     else:
-        x, y = place
-        if (x is None) != (y is None):
-            abort(400, "x, y: both or none")
-        try:
-            view.feedback(printer, picture, label, None if x is None or y is None else (x, y))
-        except ValueError as error:
-            abort(400, str(error))
+        view.feedback(printer, picture, label, _place(body.get("place")) if label == MISSED else None)
     return "", 204
+
+
+def _place(place: dict[str, Any] | None) -> tuple[float, float] | None:
+    if place is None:
+        return None
+    given: list[Any] = [place.get("x"), place.get("y")]
+    x, y = (float(each) if type(each) in (int, float) else -1.0 for each in given)
+    if not (0.0 <= x <= 1.0 and 0.0 <= y <= 1.0):
+        abort(400, "place: x and y from 0 to 1")
+    return x, y
 
 
 def _body(known: dict[str, tuple[type, ...]]) -> dict[str, Any]:

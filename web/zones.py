@@ -24,13 +24,17 @@ def editor(printer: str) -> ResponseReturnValue:
     card = view.printer(printer)
     if card.right < Right.OWN:
         raise NotAllowed
-    camera = _camera(card, request.values.get("camera", ""))
-    if request.method != "POST" or camera is None:
+    name = request.values.get("camera", "")
+    camera = chosen_camera(card, name) or next(iter(card.cameras), None)
+    if request.method != "POST":
         zones = card.settings.zones.get(camera.name, ()) if camera else ()
         return _page(card, camera, as_text(zones), "")
     text = request.form.get("zones", "")
+    if camera is None or camera.name != name:
+        return _page(card, camera, text, f"there is no camera {name!r:.40} any more")
     try:
-        view.save_settings(printer, {"zones": _with(card.settings.zones, camera.name, from_text(text))})
+        zones_of_all = _with(card.settings.zones, camera.name, from_text(text))
+        view.save_settings(printer, {"zones": zones_of_all})
     except ValueError as error:
         return _page(card, camera, text, str(error).removeprefix(f"zones.{camera.name}: "))
     flash("Saved. What is seen in these places does not count from now on.")
@@ -71,10 +75,6 @@ def _shape(number: int, line: str) -> Shape:
 def _with(zones: dict[str, tuple[Zone, ...]], camera: str, shapes: list[Shape]) -> dict[str, object]:
     """The zones of all cameras with those of one replaced; a camera without any is left out."""
     return {name: each for name, each in {**zones, camera: shapes}.items() if each}
-
-
-def _camera(card: PrinterCard, name: str) -> CameraCard | None:
-    return chosen_camera(card, name) or next(iter(card.cameras), None)
 
 
 def _page(card: PrinterCard, camera: CameraCard | None, text: str, error: str) -> ResponseReturnValue:

@@ -17,7 +17,7 @@ import web
 from hub.regions import Region
 from hub.store.history import ScoreRow
 from tests.web.conftest import Browser
-from tests.web.world import World
+from tests.web.world import World, picture
 
 DOCUMENT = json.loads(Path(web.__file__).with_name("openapi.json").read_text(encoding="utf-8"))
 METHODS = {"get", "post", "put", "patch", "delete"}
@@ -41,6 +41,11 @@ def filled(world):
     world.history.flush()
     for n in range(3):
         world.history.add_event(printer, now, "failing", "alarm", f"event {n}", {"n": n})
+    row = world.prints.begin(printer, "job", "benchy.gcode", now - 20)
+    region = (Region(0.1, 0.2, 0.3, 0.4, 0.9),)
+    kept = world.history.add_evidence(printer, "nozzle", now - 5, picture(1), score=0.5, regions=region)
+    world.prints.add_feedback(world.prints.evidence_row(printer, kept), "olivia", "missed", now, (0.1, 0.2))
+    world.prints.end(row, "finished", now + 1)
     return printer
 
 
@@ -119,6 +124,58 @@ def test_a_form_is_no_json(bench, olivia):
     assert answer.status_code == 415
 
 
+def test_prints_by_pieces_and_one_of_them(bench, world, olivia):
+    base = f"/api/v1/printers/{bench}/prints"
+    [row] = olivia.get(base).json["prints"]
+    assert (row["file"], row["outcome"], row["alarms"], row["warnings"]) == ("benchy.gcode", "finished", 3, 0)
+    assert olivia.get(f"{base}?before={row['id']}").json["prints"] == []
+    detail = olivia.get(f"{base}/{row['id']}").json
+    [kept] = detail["pictures"]
+    assert kept["regions"] == [{"x": 0.1, "y": 0.2, "w": 0.3, "h": 0.4, "score": 0.9}]
+    assert [(each["picture"], each["x"]) for each in detail["feedback"]] == [(kept["id"], 0.1)]
+    assert olivia.get(f"/api/v1/printers/{bench}/pictures/{kept['id']}").data == picture(1)
+    assert olivia.get(f"{base}/{row['id']}/export").data.startswith(b"PK")
+
+
+def test_a_print_is_pinned_marked_and_deleted_by_api(bench, world, olivia):
+    [row] = world.prints.of(bench)
+    path = f"/api/v1/printers/{bench}/prints/{row.id}"
+    answer = olivia.post_json(path, {"pinned": True, "good": False})
+    assert (answer.json["pinned"], answer.json["good"]) == (True, False)
+    assert olivia.post_json(path, {"good": None}).json["good"] is None
+    assert world.prints.get(bench, row.id).pinned
+    for body in ({"pinned": 1}, {"good": "yes"}, {"pinned": None}, []):
+        assert olivia.post_json(path, body).status_code == 400
+    headers = {"X-CSRFToken": olivia.token()}
+    assert olivia.client.delete(path, headers=headers).status_code == 204
+    assert olivia.client.delete(path, headers=headers).status_code == 404
+    running = world.prints.begin(bench, "job", "", time.time())
+    answer = olivia.client.delete(f"/api/v1/printers/{bench}/prints/{running}", headers=headers)
+    assert (answer.status_code, answer.json) == (
+        409,
+        {"error": "nothing was deleted: this print is still running"},
+    )
+
+
+#: None of these is a place.
+PLACES = ({"x": 0.5}, {"x": 2, "y": 0}, {"x": True, "y": 0.5}, {"x": "0.5", "y": 0.5}, 0.5)
+
+
+def test_a_picture_is_judged_by_api(bench, world, olivia):
+    [kept] = world.history.evidence(bench)
+    path = f"/api/v1/printers/{bench}/pictures/{kept.id}/feedback"
+    for body, said in (
+        ({"label": "false_alarm"}, [("false_alarm", None, None)]),
+        ({"label": "missed", "place": {"x": 0.5, "y": 1}}, [("missed", 0.5, 1.0)]),
+        ({"label": None}, []),
+    ):
+        assert olivia.post_json(path, body).status_code == 204
+        assert [(each.label, each.x, each.y) for each in world.prints.feedback(bench)] == said
+    for body in ({}, {"label": "spam"}, *({"label": "missed", "place": each} for each in PLACES)):
+        assert olivia.post_json(path, body).status_code == 400
+    assert world.prints.feedback(bench) == []
+
+
 def test_health(world, browser):
     assert browser().get("/healthz").json["status"] == "ok"
     world.healthy = "degraded"
@@ -145,7 +202,9 @@ def document(asked):
     """The contract without sign-in and token, which every example carries; what is without them is tested above."""
     bare = deepcopy(DOCUMENT)
     del bare["security"], bare["components"]["securitySchemes"]
-    del bare["paths"]["/api/v1/printers/{printer}/commands"]["post"]["parameters"]
+    for path, method in OPERATIONS:
+        if method in ("post", "delete"):
+            del bare["paths"][path][method]["parameters"]
     schema = schemathesis.openapi.from_dict(bare)
     schema.app = asked[0].app
     return schema

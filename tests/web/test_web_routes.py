@@ -98,7 +98,11 @@ ROUTES = {
         (303, 303, 403, 404),
     ),
     ("GET", "zones.editor"): (f"{P}/zones", None, (303, 200, 403, 404)),
-    ("POST", "zones.editor"): (f"{P}/zones", {"zones": "0,0 50,50"}, (303, 303, 403, 404)),
+    ("POST", "zones.editor"): (
+        f"{P}/zones",
+        {"camera": "nozzle", "zones": "0,0 50,50"},
+        (303, 303, 403, 404),
+    ),
     ("GET", "trial.page"): (f"{P}/test", None, (303, 200, 200, 404)),
     ("POST", "trial.start"): (f"{P}/test", {}, (303, 303, 403, 404)),
     ("GET", "live.trial"): (f"{P}/test/live", None, (401, 200, 200, 404)),
