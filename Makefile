@@ -15,7 +15,7 @@ run: .venv/hub.stamp
 	$(PY)/printwarden run $(ARGS)
 
 test: .venv/dev.stamp
-	$(PY)/pytest $(ARGS)
+	$(PY)/pytest -n auto --dist loadfile $(ARGS)
 
 check: lint types layers test
 

@@ -24,7 +24,7 @@ def record(message, *arguments, level=logging.INFO, **extra):
     return made
 
 
-@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("secret", SECRETS, ids=range(len(SECRETS)))
 @pytest.mark.parametrize("formatter", [Text(), Json()], ids=["text", "json"])
 @pytest.mark.parametrize(
     "message",
