@@ -175,7 +175,7 @@ class HomeAssistant:
             for line in lines
             if (" WARNING " in line or " ERROR " in line)
             and any(each in line for each in about)
-            and "disconnected" not in line.lower()
+            and "connect" not in line.lower()
         ]
 
     def browse(self, driver: webdriver.Chrome, path: str) -> None:
