@@ -43,10 +43,25 @@ READS = (
     "/p/{id}/settings",
     "/p/{id}/cancel",
     "/p/{id}/sharing",
+    "/p/{id}/confirm",
+    "/p/{id}/zones",
+    "/p/{id}/test",
+    "/p/{id}/test/live",
+    "/p/{id}/pictures/1",
+    "/p/{id}/pictures/1/small.jpg",
+    "/p/{id}/prints",
+    "/p/{id}/prints/1",
+    "/p/{id}/prints/1/delete",
+    "/p/{id}/prints/1/export.zip",
+    "/p/{id}/prints/1/timelapse.webm",
     "/api/v1/printers/{id}",
     "/api/v1/printers/{id}/scores",
     "/api/v1/printers/{id}/events",
     "/api/v1/printers/{id}/commands",
+    "/api/v1/printers/{id}/pictures/1",
+    "/api/v1/printers/{id}/prints",
+    "/api/v1/printers/{id}/prints/1",
+    "/api/v1/printers/{id}/prints/1/export",
 )
 WRITES = (
     ("/p/{id}/order", {"action": "pause"}),
@@ -59,8 +74,21 @@ WRITES = (
     ("/p/{id}/sharing/people", {"person": "person1", "right": "view"}),
     ("/p/{id}/sharing/links", {"label": "mine", "days": "1"}),
     ("/p/{id}/sharing/links/0/end", {}),
+    ("/p/{id}/confirm", {"code": "123456"}),
+    ("/p/{id}/notify", {"notify": "on"}),
+    ("/p/{id}/zones", {"camera": "main", "zones": "0,0 50,50"}),
+    ("/p/{id}/test", {}),
+    ("/p/{id}/pictures/1/feedback", {"label": "false_alarm"}),
+    ("/p/{id}/prints/1/mark", {"good": "bad"}),
+    ("/p/{id}/prints/1/pin", {"pinned": "yes"}),
+    ("/p/{id}/prints/1/delete", {}),
 )
-COMMANDS = "/api/v1/printers/{id}/commands"
+CALLS = (
+    ("POST", "/api/v1/printers/{id}/commands", {"action": "pause"}),
+    ("POST", "/api/v1/printers/{id}/pictures/1/feedback", {"label": "false_alarm"}),
+    ("POST", "/api/v1/printers/{id}/prints/1", {"pinned": True}),
+    ("DELETE", "/api/v1/printers/{id}/prints/1", None),
+)
 
 
 TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
@@ -79,12 +107,14 @@ class Browser:
             path, headers=self._headers, environ_overrides={"REMOTE_ADDR": self._address}, **options
         )
 
-    def post(self, path, data=None, json=None):
+    def post(self, path, data=None, json=None, method="POST"):
         """Send a form or JSON with this browser's own token, as any of its pages carries it."""
         token = TOKEN.search(self.get("/sign-in", follow_redirects=True).text)[1]
         headers = {**self._headers, "X-CSRFToken": token}
         environment = {"REMOTE_ADDR": self._address}
-        return self._client.post(path, data=data, json=json, headers=headers, environ_overrides=environment)
+        return self._client.open(
+            path, method=method, data=data, json=json, headers=headers, environ_overrides=environment
+        )
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +147,7 @@ def app(shared_hub):
             secret_key=b"k" * 32,
             sharing=hub.sharing,
             shares=hub.shares,
+            notify=hub.notify,
         )
     )
 
@@ -161,8 +192,9 @@ def test_nobody_moves_or_changes_the_other_printer(pair):
     before = other.view.printer(other.id).settings
     for path, form in WRITES:
         assert (path, browser.post(path.format(id=other.id), form).status_code) == (path, 404)
-    command = browser.post(COMMANDS.format(id=other.id), json={"action": "pause"})
-    assert command.status_code == 404
+    for method, path, body in CALLS:
+        answer = browser.post(path.format(id=other.id), json=body, method=method)
+        assert (path, answer.status_code) == (path, 404)
     card = other.view.printer(other.id)
     assert (card.name, card.settings, card.right) == ("a printer", before, Right.OWN)
     assert card.phase == "printing"
@@ -170,8 +202,15 @@ def test_nobody_moves_or_changes_the_other_printer(pair):
 
 
 def test_every_page_of_a_printer_is_tried_here(app):
-    tried = {("GET", each) for each in READS} | {("POST", each) for each, _ in WRITES} | {("POST", COMMANDS)}
-    examples = {"<printer>": "{id}", "<camera>": "main", "<int:picture>": "1", "<link>": "0"}
+    tried = {("GET", each) for each in READS} | {("POST", each) for each, _ in WRITES}
+    tried |= {(method, path) for method, path, _ in CALLS}
+    examples = {
+        "<printer>": "{id}",
+        "<camera>": "main",
+        "<int:picture>": "1",
+        "<int:identity>": "1",
+        "<link>": "0",
+    }
     for rule in app.url_map.iter_rules():
         if "printer" in rule.arguments:
             path = rule.rule

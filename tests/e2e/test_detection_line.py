@@ -45,7 +45,9 @@ def test_a_print_is_kept_with_what_belongs_to_it(rig):
 
     [row] = [each for each in printer.view.prints(printer.id) if each.id == running.id]
     assert row.outcome == "cancelled"
-    with zipfile.ZipFile(io.BytesIO(printer.view.export_print(printer.id, row.id))) as archive:
+    exported = io.BytesIO()
+    printer.view.export_print(printer.id, row.id, exported)
+    with zipfile.ZipFile(exported) as archive:
         facts = json.loads(archive.read("print.json"))
         assert archive.testzip() is None
         assert any(name.startswith("evidence/") for name in archive.namelist())

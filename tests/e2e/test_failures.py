@@ -327,7 +327,8 @@ class _containing:  # noqa: N801 - reads as a word in an assertion
 
 
 def _only_line(capsys):
-    (line,) = capsys.readouterr().err.splitlines()
+    """The one line that says what is wrong; the log's own lines begin with the date."""
+    (line,) = [each for each in capsys.readouterr().err.splitlines() if not each[:1].isdigit()]
     return line
 
 

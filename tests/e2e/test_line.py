@@ -28,7 +28,7 @@ def test_a_failing_print_is_paused_resumed_and_cancelled(rig):
     assert rig.hub.history.flush() >= 0
     scores = [each.score for each in printer.view.scores(printer.id, 0.0)]
     assert min(scores) < 0.5 < max(scores)
-    (kept,) = printer.view.evidence(printer.id, event=decided.id)
+    kept = printer.view.evidence(printer.id, event=decided.id)[0]
     picture = printer.view.picture(printer.id, kept.id)
     assert read_frame(printer.key, printer.id, "main", picture).seq == decided.data["frame"]
     assert printer.watch("standing_down") == "the print is paused"

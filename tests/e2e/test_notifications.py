@@ -39,7 +39,7 @@ def test_from_a_frame_to_a_phone_and_back(tmp_path):
         got = until(lambda: [each for each in map(as_ntfy, list(server.got)) if "ailing" in each.message])[0]
 
         assert (got.topic, got.title, got.priority) == ("olivia", "a printer", 5)
-        (kept,) = printer.view.evidence(printer.id, event=event.id)
+        kept = printer.view.evidence(printer.id, event=event.id)[0]
         assert got.attachment == printer.view.picture(printer.id, kept.id)
         assert got.click == f"{URL}/p/{printer.id}"
         pause = next(each["url"] for each in got.actions if each["label"] == "Pause")
