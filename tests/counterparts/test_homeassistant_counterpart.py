@@ -234,6 +234,7 @@ def test_the_hub_is_a_device_of_its_own(home: HomeAssistant) -> None:
 
 def test_every_button_reaches_the_printer_and_its_state_returns(home: HomeAssistant, ender: Owned) -> None:
     home.has("button.ender_pause")
+    home.becomes("sensor.ender_printer", "printing")
     home.press("button.ender_pause")
     assert ender.command("confirmed").initiator.startswith("integration ")
     home.becomes("sensor.ender_printer", "paused")
