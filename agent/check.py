@@ -51,7 +51,7 @@ def _printer(config: PrinterConfig, say: Callable[[str], None]) -> bool:
         return False
     printer.start()
     try:
-        found = _asked(printer)
+        found = asked(printer)
     except PrinterError as error:
         say(f"  printer: {error}")
         return False
@@ -64,8 +64,8 @@ def _printer(config: PrinterConfig, say: Callable[[str], None]) -> bool:
     return True
 
 
-def _asked(printer: Printer) -> Snapshot:
-    """Its state; a printer that has to connect first is given a moment."""
+def asked(printer: Printer) -> Snapshot:
+    """A printer's state; one that has to connect first is given a moment. Raises PrinterError."""
     until = time.monotonic() + _CONNECT_S
     while True:
         try:

@@ -15,20 +15,6 @@ from agent.printers.base import KINDS as PRINTER_KINDS
 from agent.printers.base import Printer, printer_module
 from agent.settings import SettingsError, build, read_toml
 
-TEMPLATE = """\
-# One [[printer]] table for each printer; docs/printers.md and docs/cameras.md list the kinds and their options.
-[[printer]]
-credential = "{credential}"
-kind = "camera_only"        # octoprint, moonraker, bambu, prusalink, duet, elegoo, action, camera_only, simulated
-[printer.options]
-
-[[printer.camera]]
-name = "main"
-kind = "snapshot"           # snapshot, mjpeg, rtsp, v4l2, folder, clip
-[printer.camera.options]
-url = "http://127.0.0.1:8080/?action=snapshot"
-"""
-
 
 @dataclass(frozen=True)
 class CameraConfig:

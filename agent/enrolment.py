@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import http.client
 import json
-import os
 import re
 import socket
 import ssl
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.endpoint import Endpoint
+from agent.private_file import write_private
 from agent.seal import derive, seal_json
 from agent.trouble import told
 
@@ -137,14 +137,7 @@ def rotate(credential: Credential, now: float) -> Credential:
 
 def save(credential: Credential, path: Path) -> None:
     """Write a credential file that only its owner can read; raises OSError."""
-    partial = path.with_name(path.name + ".part")
-    partial.unlink(missing_ok=True)
-    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(asdict(credential), file, indent=2)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    write_private(path, json.dumps(asdict(credential), indent=2))
 
 
 def load(path: Path) -> Credential:

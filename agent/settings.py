@@ -29,11 +29,19 @@ class SettingsError(ValueError):
 def read_toml(path: Path) -> dict[str, Any]:
     """The tables of a TOML file; raises SettingsError naming the file when it cannot be read or parsed."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return parse_toml(path.read_text(encoding="utf-8"), str(path))
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise SettingsError(f"{path}: not valid TOML: {error}") from error
+
+
+def parse_toml(text: str, where: str) -> dict[str, Any]:
+    """The tables in a text; raises SettingsError naming `where` it stands."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{where}: not valid TOML: {error}") from error
 
 
 def build(kind: type[T], data: Mapping[str, Any], where: str) -> T:

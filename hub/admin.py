@@ -12,10 +12,10 @@ from typing import Any
 
 import segno
 
+from agent.private_file import write_private
 from hub import tls
 from hub.accounts import AccountParts, Accounts
 from hub.enrolment import LIFETIME_S, Enrolments, Invitation
-from hub.private_file import write_private
 from hub.registrar import check_quota
 from hub.settings import HubSettings, load
 from hub.store.audit import Audit

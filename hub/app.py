@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from agent.clock import next_boot
+from agent.private_file import kept_secret
 from agent.session import Message, Session
 from hub import access, announcer
 from hub.access import Kind, Principal
@@ -39,7 +40,6 @@ from hub.outcomes import Outcomes
 from hub.pace import Pace
 from hub.print_views import PrintParts
 from hub.prints import PrintKeeper, model_mark
-from hub.private_file import kept_secret
 from hub.registrar import Address, EnrolmentAddress, PrinterRegistrar
 from hub.settings import HubSettings
 from hub.sharing import PersonSharing, SharingParts

@@ -7,6 +7,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+from agent.private_file import write_private
 from hub import tls
 from hub.access import Principal
 from hub.broker.mosquitto_config import (
@@ -18,7 +19,6 @@ from hub.broker.mosquitto_config import (
     write_config,
 )
 from hub.credentials import Credentials
-from hub.private_file import write_private
 from hub.settings import HubSettings, load
 from hub.store.database import Database
 from hub.store.printers import Printers

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from agent.endpoint import PRIVATE_AUTHORITY
-from hub.private_file import write_private
+from agent.private_file import write_private
 
 AUTHORITY_YEARS = 20
 SERVER_DAYS = 397

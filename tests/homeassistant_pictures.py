@@ -50,7 +50,9 @@ def main(folder: Path) -> None:
         with running(home):
             home.has("button.ender_pause")
             home.becomes("sensor.ender_printer", "unavailable")
-            rig.agent(printer, [*clip, *clip[-20:] * 20])  # so that the camera does not seem frozen afterwards
+            rig.agent(
+                printer, [*clip, *clip[-20:] * 20]
+            )  # so that the camera does not seem frozen afterwards
             home.becomes("sensor.ender_printer", "printing")
             home.browse(driver, "/prints-here/0")
             until(lambda: found_on_page(driver, "hui-gauge-card"), 90, 0.5)

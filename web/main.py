@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
+from agent.private_file import kept_secret
 from hub import cli
 from hub.app import Hub
-from hub.private_file import kept_secret
 from web import create_app, ingress
 from web.server import Viewer
 from web.site import Site

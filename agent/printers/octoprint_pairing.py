@@ -1,11 +1,7 @@
-"""A key from OctoPrint without copying: the agent asks, the owner allows it in OctoPrint's own pages.
-
-`python -m agent.printers.octoprint_pairing http://octopi.local [USER]` prints the key.
-"""
+"""A key from OctoPrint without copying: the agent asks, the owner allows it in OctoPrint's own pages."""
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 
@@ -21,7 +17,10 @@ def pair(url: str, user: str = "", wait_s: float = 300.0, tell: Callable[[str], 
 
     The key has all rights of the user who allows it: `user` names one with few rights, see docs/printers.md.
     """
-    rest = Rest("OctoPrint", url)
+    try:
+        rest = Rest("OctoPrint", url)
+    except ValueError as error:
+        raise PrinterError(str(error)) from error
     try:
         if rest.call("GET", "plugin/appkeys/probe").status != 204:
             raise PrinterError("this OctoPrint offers no application keys: make a key in its settings")
@@ -40,20 +39,3 @@ def pair(url: str, user: str = "", wait_s: float = 300.0, tell: Callable[[str], 
     finally:
         rest.close()
     raise PrinterError(f"nobody allowed it within {wait_s:.0f} s")
-
-
-def main(arguments: list[str]) -> int:
-    """Print the key; 1 with the reason when there is none."""
-    if not 1 <= len(arguments) <= 2:
-        print(__doc__)
-        return 2
-    try:
-        print(pair(arguments[0], arguments[1] if len(arguments) > 1 else ""))
-    except (PrinterError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

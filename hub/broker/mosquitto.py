@@ -17,6 +17,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from agent.endpoint import Endpoint
+from agent.private_file import write_private
 from hub.access import Principal
 from hub.broker.directory import username
 from hub.broker.mosquitto_config import (
@@ -27,7 +28,6 @@ from hub.broker.mosquitto_config import (
     password_hash,
     role_acls,
 )
-from hub.private_file import write_private
 
 log = logging.getLogger(__name__)
 

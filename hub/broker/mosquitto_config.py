@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agent.private_file import write_private
 from hub.access import SHARED, Principal, grants
 from hub.broker.directory import username
-from hub.private_file import write_private
 
 CONTROL = "$CONTROL/dynamic-security/v1"
 CONFIG = "mosquitto.conf"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import tomllib
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from agent import __version__, cli, enrolment
 from agent.cli import main
 from agent.enrolment import EnrolmentError
+from agent.printers.octoprint import Settings
+from agent.settings import build
 from tests.support.messages import credential
 
 LINE = f"printwarden://hub.example:8884/{'0' * 16}/{'s' * 32}/{'f' * 64}"
@@ -43,18 +46,14 @@ def run(home, *arguments):
     return main(["--home", str(home), *arguments])
 
 
-def test_enrolling_keeps_the_credential_to_its_owner_and_begins_the_settings(hub, tmp_path, capsys):
+def test_enrolling_keeps_the_credential_to_its_owner_and_says_what_comes_next(hub, tmp_path, capsys):
     home = tmp_path / "home"
     assert run(home, "enrol", LINE) == 0
     path = home / "printer.credential.json"
     assert enrolment.load(path) == CREDENTIAL
     assert path.stat().st_mode & 0o777 == 0o600
     assert home.stat().st_mode & 0o777 == 0o700
-    assert 'credential = "printer.credential.json"' in (home / "agent.toml").read_text()
-    said = capsys.readouterr().out
-    assert "enrolled Prusa" in said
-    assert str(home / "agent.toml") in said
-    assert "printwarden-agent check" in said
+    assert capsys.readouterr().out == f"enrolled Prusa: {path}\nnext: printwarden-agent init\n"
     assert [str(each) for each in hub] == [LINE]
 
 
@@ -66,7 +65,36 @@ def test_enrolling_a_second_printer_leaves_the_first_and_the_settings_alone(hub,
     assert len(hub) == 1, "the line is not used up"
     assert run(tmp_path, "enrol", LINE, "--name", "second") == 0
     assert (tmp_path / "second.credential.json").exists()
+    assert "init --name second" in capsys.readouterr().out
     assert (tmp_path / "agent.toml").read_text() == "mine"
+
+
+def test_without_a_command_the_first_steps_are_told(tmp_path, capsys):
+    assert run(tmp_path) == 0
+    said = capsys.readouterr().out
+    assert [said.index(each) for each in ("enrol LINE", "init", "run")] == sorted(
+        said.index(each) for each in ("enrol LINE", "init", "run")
+    )
+    configured(tmp_path, 2)
+    assert run(tmp_path) == 0
+    assert "has 2 printers; printwarden-agent check" in capsys.readouterr().out
+
+
+def test_pairing_keeps_the_key_to_its_owner_and_says_the_lines(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(cli, "pair", lambda url, user: f"key of {user} at {url}")
+    home = tmp_path / "home"
+    assert run(home, "pair", "octoprint", "http://octopi", "--user", "agent", "--name", "voron") == 0
+    path = home / "voron.key"
+    assert path.read_text() == "key of agent at http://octopi\n"
+    assert path.stat().st_mode & 0o777 == 0o600
+    said = capsys.readouterr().out
+    options = build(Settings, tomllib.loads(said.partition("\n\n")[2]), "said")
+    assert options == Settings("http://octopi", "key of agent at http://octopi")
+
+
+def test_pairing_with_nonsense_is_one_error_line(tmp_path, capsys):
+    assert run(tmp_path, "pair", "octoprint", "octopi") == 2
+    assert capsys.readouterr().err == ("printwarden-agent: 'octopi' is not an http:// or https:// address\n")
 
 
 @pytest.mark.parametrize("line", ["", "http://hub", LINE[:-1], LINE + "x"])
@@ -134,7 +162,7 @@ def test_rotating_exchanges_every_credential(tmp_path, monkeypatch, capsys):
 def test_without_settings_every_command_names_the_missing_file(tmp_path, capsys, command):
     assert run(tmp_path, command) == 2
     (told,) = capsys.readouterr().err.splitlines()
-    assert f"{tmp_path}/agent.toml: cannot be read" in told
+    assert f"{tmp_path}/agent.toml: no such file; begin with: printwarden-agent" in told
 
 
 def test_it_knows_its_version(capsys):

@@ -7,7 +7,7 @@ import pytest
 from agent.camera.base import KINDS as CAMERA_KINDS
 from agent.camera.base import camera_module
 from agent.camera.clip import Player
-from agent.config import TEMPLATE, CameraConfig, PrinterConfig, load, make_camera, make_printer
+from agent.config import CameraConfig, PrinterConfig, load, make_camera, make_printer
 from agent.printers.base import KINDS as PRINTER_KINDS
 from agent.printers.base import printer_module
 from agent.printers.simulated import SimulatedPrinter
@@ -92,14 +92,6 @@ def test_a_wrong_option_names_the_driver(tmp_path):
         make_printer(PrinterConfig(tmp_path, "simulated", {"jobs": 1}))
     with pytest.raises(SettingsError, match=r"camera main \(clip\): path is missing"):
         make_camera(CameraConfig("main", "clip"))
-
-
-def test_the_file_that_enrolment_writes_is_right_in_all_but_the_users_own_choices(tmp_path):
-    """The commented kinds exist, and its camera can be made."""
-    text = TEMPLATE.format(credential="c.json").replace('kind = "camera_only"', 'kind = "simulated"')
-    (printer,) = load(written(tmp_path, text)).printer
-    assert printer.credential == tmp_path / "c.json"
-    make_camera(printer.camera[0])
 
 
 @pytest.mark.parametrize("kind", PRINTER_KINDS)

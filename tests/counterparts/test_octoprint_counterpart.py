@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
+from agent.cli import main
 from agent.printers.base import PrinterError
 from agent.printers.octoprint import Settings, create
-from agent.printers.octoprint_pairing import pair
 from tests.counterparts.octoprint_rig import OctoPrint
 from tests.support.printers import phase, reached, told
 from tests.support.waiting import until
@@ -191,26 +191,20 @@ def test_webcams_with_their_flips(printer):
 
 
 @pytest.mark.parametrize("allowed", [True, False])
-def test_pairing_by_application_key(rig, allowed):
+def test_pairing_by_application_key(rig, allowed, tmp_path, capsys):
     """The owner's click is done over OctoPrint's own interface; the key works at once."""
-    asked, result = threading.Event(), []
-
-    def run():
-        try:
-            result.append(pair(rig.url, "admin", tell=lambda line: asked.set()))
-        except PrinterError as error:
-            result.append(error)
-
-    thread = threading.Thread(target=run)
+    status = []
+    command = ["--home", str(tmp_path), "pair", "octoprint", rig.url, "--user", "admin"]
+    thread = threading.Thread(target=lambda: status.append(main(command)))
     thread.start()
-    assert asked.wait(60)
-    pending = until(lambda: rig.request("GET", "/api/plugin/appkeys?all=true")[1]["pending"])
-    (token,) = pending
+    (token,) = until(lambda: rig.request("GET", "/api/plugin/appkeys?all=true")[1]["pending"], 60)
     assert rig.request("POST", f"/plugin/appkeys/decision/{token}", {"decision": allowed})[0] == 204
     thread.join(60)
     if not allowed:
-        assert "denied" in str(result[0])
+        assert status == [2]
+        assert "denied" in capsys.readouterr().err
         return
-    printer = create(Settings(rig.url, result[0]))
+    assert status == [0]
+    printer = create(Settings(rig.url, (tmp_path / "printer.key").read_text().strip()))
     assert phase(printer) in ("idle", "cancelled", "finished", "printing")
     printer.stop()

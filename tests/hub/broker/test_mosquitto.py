@@ -23,7 +23,6 @@ from hub.broker.mosquitto_config import (
     write_acl_config,
     write_config,
 )
-from hub.private_file import write_private
 from tests.support.brokers import Mosquitto, MosquittoProcess, run_as, running
 from tests.support.certificates import Authority
 from tests.support.debian import require
@@ -96,12 +95,6 @@ def test_a_password_is_written_as_mosquitto_writes_it():
     assert hashed.startswith("$7$101$AAAAAAAAAAAAAAAA$")
     assert len(hashed.split("$")[-1]) == 88
     assert hashed != password_hash("token", bytes(11) + b"\x01")
-
-
-def test_a_private_file_that_cannot_be_written_leaves_no_trace(tmp_path):
-    with pytest.raises(UnicodeEncodeError):
-        write_private(tmp_path / "file", "\ud800")
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_plugin_is_found_or_its_absence_told(monkeypatch):
