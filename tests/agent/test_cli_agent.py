@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import tomllib
 from dataclasses import replace
 
 import pytest
@@ -12,7 +11,7 @@ from agent import __version__, cli, enrolment
 from agent.cli import main
 from agent.enrolment import EnrolmentError
 from agent.printers.octoprint import Settings
-from agent.settings import build
+from agent.settings import build, parse_toml
 from tests.support.messages import credential
 
 LINE = f"printwarden://hub.example:8884/{'0' * 16}/{'s' * 32}/{'f' * 64}"
@@ -88,7 +87,7 @@ def test_pairing_keeps_the_key_to_its_owner_and_says_the_lines(tmp_path, monkeyp
     assert path.read_text() == "key of agent at http://octopi\n"
     assert path.stat().st_mode & 0o777 == 0o600
     said = capsys.readouterr().out
-    options = build(Settings, tomllib.loads(said.partition("\n\n")[2]), "said")
+    options = build(Settings, parse_toml(said.partition("\n\n")[2], "said"), "said")
     assert options == Settings("http://octopi", "key of agent at http://octopi")
 
 
