@@ -1,6 +1,7 @@
-"""Processor time of the agent's cameras and drivers: `python -m tests.bench_agent cameras|octoprint|moonraker`.
+"""Processor time of cameras and drivers: `python -m tests.bench_agent cameras|sizes|octoprint|moonraker`.
 
-Cameras: a 1280x720 picture of about 46 kB, 15 a second, passed through. Drivers: one snapshot, against the real
+Cameras: a 1280x720 picture of about 46 kB, 15 a second, passed through. Sizes: what larger pictures cost the hub.
+Drivers: one snapshot, against the real
 software that the tests install, with the time it costs the agent, the server and the wall clock.
 """
 
@@ -20,6 +21,7 @@ from agent.camera import mjpeg, snapshot
 from agent.camera.orient import write
 from agent.camera.watch import Watch
 from agent.protocol import Frame, pack_frame
+from hub.vision import prepare, read_model, shipped_model
 from tests.support.web import serve
 
 COUNT, FPS = 150, 15
@@ -93,6 +95,19 @@ def cameras():
     server.join()
 
 
+def sizes():
+    scene = cv2.imdecode(np.frombuffer(picture(), np.uint8), cv2.IMREAD_COLOR)
+    network = read_model(shipped_model())
+    for size in ((640, 360), (1280, 720), (1920, 1080), (3840, 2160)):
+        quality = [cv2.IMWRITE_JPEG_QUALITY, 80]
+        jpeg = cv2.imencode(".jpg", cv2.resize(scene, size), quality)[1].tobytes()
+        began = time.process_time()
+        for _ in range(30):
+            prepare(jpeg, network.width, network.height)
+        spent = (time.process_time() - began) / 30
+        print(f"{size[0]}x{size[1]}, {len(jpeg) // 1000} kB: {spent * 1e3:.1f} ms to decode for the network")
+
+
 def seconds_of(*processes):
     """Processor seconds that processes have used so far."""
     spent = 0
@@ -148,4 +163,4 @@ def moonraker():
 
 
 if __name__ == "__main__":
-    {"cameras": cameras, "octoprint": octoprint, "moonraker": moonraker}[sys.argv[1]]()
+    {"cameras": cameras, "sizes": sizes, "octoprint": octoprint, "moonraker": moonraker}[sys.argv[1]]()
