@@ -8,10 +8,15 @@ from dataclasses import dataclass, field
 from agent.protocol import Frame, State
 from hub.regions import Region
 
+HIDDEN_FRAMES = 3
+
 
 @dataclass
 class CameraLive:
-    """The newest frame of one camera and what the model made of it, in `took_ms`. Times are hub seconds (monotonic)."""
+    """The newest frame of one camera and what the model made of it, in `took_ms`. Times are hub seconds (monotonic).
+
+    `covered` counts the frames in a row that something right in front of the lens fills.
+    """
 
     frame: Frame | None = None
     received: float = 0.0
@@ -19,8 +24,14 @@ class CameraLive:
     regions: tuple[Region, ...] = ()
     fault: str = ""
     dark: bool = False
+    covered: int = 0
     broken: bool = False
     took_ms: float | None = None
+
+    @property
+    def hidden(self) -> bool:
+        """Whether the lens is covered for longer than a hand or a moving head takes."""
+        return self.covered >= HIDDEN_FRAMES
 
 
 @dataclass

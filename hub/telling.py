@@ -13,7 +13,7 @@ from hub.live import PrinterLive
 from hub.policy import PrinterSettings
 from hub.watch import WATCHED
 
-DARK, BROKEN = "dark", "broken"
+DARK, COVERED, BROKEN = "dark", "covered", "broken"
 
 
 def verdict(live: PrinterLive) -> bytes:
@@ -73,7 +73,8 @@ def health(facts: Mapping[str, Any], per_second: float | None) -> bytes:
 def _faults(live: PrinterLive) -> Iterable[tuple[str, str]]:
     """What is wrong with each camera in one word, if anything."""
     for name, camera in live.cameras.items():
-        yield name, camera.fault or (DARK if camera.dark else BROKEN if camera.broken else "")
+        own = ((DARK, camera.dark), (COVERED, camera.hidden), (BROKEN, camera.broken))
+        yield name, camera.fault or next((word for word, is_so in own if is_so), "")
 
 
 def _json(**members: Any) -> bytes:

@@ -24,6 +24,9 @@ TRIAL_S = 0.4
 MAX_PIXELS = 40_000_000
 #: Below this mean grey level (0 to 255) a picture shows nothing that could be judged.
 DARK = 10.0
+#: Less detail for its brightness than this shows nothing. Of 2499 pictures of prints the least has 0.0062; behind a hand
+#: or a cloth, with the noise of a sensor, 95 % have less than 0.0045.
+COVERED = 0.005
 #: Up to this shrink two pixels each way hold all there is; above it the slower mean over the area is needed.
 LINEAR_TO = 2.2
 
@@ -57,6 +60,11 @@ class Detection:
     def dark(self) -> bool:
         """Whether the picture is too dark to say anything."""
         return self.brightness < DARK
+
+    @property
+    def covered(self) -> bool:
+        """Whether something even is right in front of the lens."""
+        return not self.dark and self.detail is not None and self.detail < COVERED * self.brightness
 
 
 @dataclass(frozen=True)

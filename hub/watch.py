@@ -59,6 +59,8 @@ def _fault(camera: CameraLive, interval: float, now: float) -> str:
         return f"has sent nothing for {age:.0f} s"
     if camera.dark:
         return _FAULTS["dark"]
+    if camera.hidden:
+        return _FAULTS["covered"]
     if camera.broken:
         return "sends pictures that cannot be read"
     return ""

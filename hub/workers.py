@@ -25,8 +25,8 @@ class Detects(Protocol):
 
 
 def scored(printer: str, frame: Frame, received: float, found: Detection, region_at: float) -> Scored:
-    """What the judge gets to know of a detected frame; a dark one says nothing."""
-    score = None if found.dark else found.score
+    """What the judge gets to know of a detected frame; one that shows nothing says nothing."""
+    score = None if found.dark or found.covered else found.score
     return Scored(
         printer, frame, received, score, tuple(regions(found.heat, region_at)), found.heat, found.detail
     )
@@ -88,6 +88,7 @@ class Workers:
             score=each.score,
             boxes=each.regions,
             dark=found.dark,
+            covered=found.covered,
             took_ms=self.last_ms,
         )
         self._judge.frame(each)
@@ -100,6 +101,7 @@ class Workers:
         score: float | None = None,
         boxes: tuple[Region, ...] = (),
         dark: bool = False,
+        covered: bool = False,
         broken: bool = False,
         took_ms: float | None = None,
     ) -> None:
@@ -107,4 +109,5 @@ class Workers:
             camera = self._live.printer(printer).cameras.get(frame.camera)
             if camera is not None:
                 camera.score, camera.regions, camera.dark, camera.broken = score, boxes, dark, broken
+                camera.covered = camera.covered + 1 if covered else 0
                 camera.took_ms = took_ms

@@ -21,9 +21,16 @@ def frame():
 
 def test_faults_of_cameras_and_the_reason_for_no_control_are_told():
     body = json.loads(
-        telling.state(live(main=CameraLive(fault="frozen"), side=CameraLive(), top=CameraLive(dark=True)))
+        telling.state(
+            live(
+                main=CameraLive(fault="frozen"),
+                side=CameraLive(),
+                top=CameraLive(dark=True),
+                low=CameraLive(covered=3),
+            )
+        )
     )
-    assert body["faults"] == {"main": "frozen", "top": "dark"}
+    assert body["faults"] == {"main": "frozen", "top": "dark", "low": "covered"}
     assert body["control"] == "no developer mode"
 
 

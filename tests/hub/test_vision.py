@@ -69,6 +69,17 @@ def test_a_dark_picture_is_told(detector):
     assert not detector.detect(picture(int(DARK) + 10)).dark
 
 
+@pytest.mark.parametrize("level", [120, 220])
+def test_something_even_right_before_the_lens_is_told(detector, level):
+    """Behind a hand there is the sensor's noise and nothing else; in a faint picture there still is something."""
+    noise = np.random.default_rng(1).normal(0, 1.5, (480, 640, 3))
+    hand = np.clip(level + noise, 0, 255).astype(np.uint8)
+    assert detector.detect(cv2.imencode(".jpg", hand)[1].tobytes()).covered
+    faint = np.clip(hand - (np.arange(640) // 40 % 2 * 20)[:, None], 0, 255).astype(np.uint8)
+    assert not detector.detect(cv2.imencode(".jpg", faint)[1].tobytes()).covered
+    assert not detector.detect(picture(2)).covered, "that one is dark"
+
+
 @pytest.mark.parametrize(("width", "height"), [(16, 16), (SIDE, SIDE), (200, 150), (1920, 1080), (90, 1600)])
 def test_every_size_gives_the_same_score(detector, width, height):
     """Large pictures are decoded at a reduced size, which must not change what is seen."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from agent.protocol import CAMERA_FAULTS, NOT_PRINTING, PHASES
-from hub.live import CameraLive, PrinterLive
+from hub.live import HIDDEN_FRAMES, CameraLive, PrinterLive
 from hub.policy import PrinterSettings
 from hub.watch import AGENT_SILENT_S, FRAME_GRACE_S, NOT_WATCHED, RECONNECT_S, STANDING_DOWN, WATCHED, watch
 from tests.support.messages import frame, state
@@ -93,6 +93,7 @@ def test_every_fault_an_agent_can_tell_means_not_watched_and_has_words(fault):
         ({"frame": None}, "has sent no frame yet"),
         ({"received": NOW - 2 * INTERVAL - FRAME_GRACE_S - 1}, "has sent nothing for 23 s"),
         ({"dark": True}, "is too dark to see anything"),
+        ({"covered": HIDDEN_FRAMES}, "seems to be covered"),
         ({"broken": True}, "sends pictures that cannot be read"),
         ({"fault": "a new one"}, "a new one"),
     ],

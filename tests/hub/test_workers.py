@@ -86,6 +86,20 @@ def test_a_dark_picture_says_nothing_either_way(scene):
     assert (scene.camera.score, scene.camera.dark) == (None, True)
 
 
+def test_a_covered_picture_says_nothing_and_three_in_a_row_are_a_fault(scene):
+    scene.detector.next = Detection(0.9, HEAT, 640, 480, brightness=100.0, detail=0.3)
+    for seq in (1, 2, 3):
+        assert not scene.camera.hidden
+        scene.frame(seq)
+        until(lambda seq=seq: len(scene.judge.seen) == seq)
+    assert scene.camera.hidden
+    assert scene.judge.seen[0].score is None
+    scene.detector.next = Detection(0.9, HEAT, 640, 480, brightness=100.0, detail=5.0)
+    scene.frame(4)
+    until(lambda: len(scene.judge.seen) == 4)
+    assert not scene.camera.hidden
+
+
 def test_a_broken_picture_is_told_in_one_line_and_not_judged(scene, caplog):
     scene.detector.next = PictureError("not a picture that can be decoded")
     scene.frame()
