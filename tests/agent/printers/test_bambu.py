@@ -10,7 +10,7 @@ from hypothesis import given
 from agent.pinned_tls import Pin, PinError, state_folder
 from agent.printers.bambu import Bambu, Settings
 from agent.printers.bambu_report import KEPT, signature_wanted, snapshot_of
-from agent.printers.base import PrinterError
+from agent.printers.base import NotYet, PrinterError
 from agent.printers.runs import Run
 from agent.settings import SettingsError, build
 from tests.support.printers import JSON, sendable
@@ -135,6 +135,17 @@ def test_reports_of_any_shape_end_in_a_snapshot_or_the_one_error(first, second):
         except PrinterError:
             continue
         printer.cameras()
+
+
+def test_before_the_first_report_it_is_only_not_there_yet():
+    """A check waits for that, and not for a printer that is off."""
+    printer = driver()
+    with pytest.raises(NotYet):
+        printer.snapshot()
+    printer._down("the printer cannot be reached")
+    with pytest.raises(PrinterError) as caught:
+        printer.snapshot()
+    assert caught.type is PrinterError
 
 
 def test_a_pin_learns_once_and_refuses_every_other(tmp_path):
