@@ -9,6 +9,7 @@ from agent.camera.base import CameraError
 from agent.camera.child import ChildStream
 from agent.settings import SettingsError, build
 from tests.agent.camera.pictures import noise
+from tests.support.waiting import until
 
 WRITE = "import sys; sys.stdout.buffer.write(open({!r}, 'rb').read()); sys.stdout.flush(); {}"
 
@@ -78,3 +79,33 @@ def test_v4l2_passes_the_cameras_own_pictures_through():
 def test_settings(module, wrong, told):
     with pytest.raises(SettingsError, match=told):
         build(module.Settings, wrong, "camera")
+
+
+def test_a_camera_that_is_unplugged_is_told_and_comes_back(tmp_path, monkeypatch):
+    """With a program in ffmpeg's place that has the camera as long as nothing says that it is gone."""
+    program, gone = tmp_path / "ffmpeg", tmp_path / "gone"
+    (tmp_path / "one.jpg").write_bytes(noise(1))
+    program.write_text(
+        f"#!/bin/sh\ncd {tmp_path}\n[ -e gone ] && echo '/dev/video0: No such device' >&2 && exit 1\n"
+        "cat one.jpg\nexec sleep 60\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    camera = v4l2.create(v4l2.Settings())
+    camera.start()
+    assert camera.grab() == noise(1)
+    gone.touch()
+    camera._stream.interrupt()
+    until(lambda: "No such device" in trouble(camera))
+    gone.unlink()
+    until(lambda: not trouble(camera))
+    camera.stop()
+
+
+def trouble(camera):
+    """What is wrong with a camera now."""
+    try:
+        camera.grab()
+    except CameraError as error:
+        return str(error)
+    return ""
