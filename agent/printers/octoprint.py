@@ -79,17 +79,19 @@ class OctoPrint(Polled):
         file, progress = table(job, "job", "file"), table(job, "progress")
         done = number(progress.get("completion"), 0, 100)
         phase = _phase(flags)
-        if phase in ORDERS:
+        busy = bool(
+            flags.get("cancelling") or flags.get("finishing")
+        )  # counters begin anew before it is over
+        if phase in ORDERS and not (busy and self._run.job):
             identity = tuple(str(file.get(each)) for each in ("origin", "path", "date", "size"))
             place, printed = number(progress.get("filepos")), number(progress.get("printTime"))
             self._follow(identity, place or 0.0, printed or 0.0)
-        else:
+        elif phase not in ORDERS:
             if self._run.job:
                 self._ended = "finished" if done is not None and done >= 99.9 else "cancelled"
             self._run.over()
             if phase == "idle" and file.get("name"):
                 phase = self._ended
-        busy = flags.get("cancelling") or flags.get("finishing")
         return Snapshot(
             phase=phase,
             job=self._run.job,

@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from selenium.webdriver.common.by import By
 
 import agent
 from tests.counterparts.octoprint_rig import OctoPrint, binaries
+from tests.support.browsers import chromium, shoot
 from tests.support.faulty import Faulty
 from tests.support.hubs import HASTY, Owned, running_hub
 from tests.support.pictures import failing, fine
@@ -47,13 +49,18 @@ class Camera:
     """OctoPrint's webcam."""
 
     def __init__(self) -> None:
-        self._server = Faulty(lambda request: request.reply(200, next(self._shown)))
+        self._server = Faulty(self._answer)
+        self.asked = ""
         self.url = f"http://127.0.0.1:{self._server.port}/snapshot"
         self.start, self.stop = self._server.start, self._server.stop
         self.show(fine())
 
     def show(self, pictures) -> None:
         self._shown = itertools.cycle(pictures)
+
+    def _answer(self, request) -> None:
+        self.asked = request.path
+        request.reply(200, next(self._shown))
 
 
 @pytest.fixture(scope="module")
@@ -65,11 +72,20 @@ def camera():
 
 
 @pytest.fixture(scope="module")
-def octoprint(plugins, camera, tmp_path_factory):
+def installed(plugins, camera, tmp_path_factory):
     rig = OctoPrint(tmp_path_factory.mktemp("octoprint"), plugins=plugins, snapshot=camera.url)
     rig.start()
     yield rig
     rig.stop()
+
+
+@pytest.fixture
+def octoprint(installed, camera):
+    """It knows no hub, and its webcam shows a good print."""
+    camera.show(fine())
+    installed.quiet()
+    assert installed.request("POST", API, {"command": "forget"})[0] == 200
+    return installed
 
 
 @pytest.fixture(scope="module")
@@ -129,11 +145,60 @@ def test_from_the_line_to_a_confirmed_pause_and_goodbye(octoprint, camera, invit
     printer.watch("watched", LIMIT_S)
     _failing_picture_pauses(octoprint, camera, printer)
     _it_comes_back_with_octoprint(octoprint, printer)
+    _another_webcam_is_used_at_once(octoprint, camera, printer)
 
     status, answer = octoprint.request("POST", API, {"command": "forget"})
     assert (status, answer["enrolled"], answer["running"]) == (200, False, False)
     assert not secret.exists()
     until(lambda: not printer.view.printer(printer.id).online, LIMIT_S)
+
+
+@pytest.mark.browser
+def test_the_settings_page(octoprint, invited):
+    """As a person does it: log in, open the settings, paste the line, and later let the hub be forgotten."""
+    printer, line = invited
+    person = {
+        "name": "olivia",
+        "password": "a long password",
+        "active": True,
+        "admin": True,
+        "permissions": [],
+    }
+    assert octoprint.request("POST", "/api/access/users", {**person, "groups": ["admins"]})[0] == 200
+    with chromium() as driver:
+        driver.set_window_size(1280, 900)
+
+        def find(selector):
+            return driver.find_element(By.CSS_SELECTOR, selector)
+
+        def shown(selector):
+            return until(lambda: (each := find(selector)).is_displayed() and each, LIMIT_S, 0.2)
+
+        driver.get(octoprint.url)
+        shown("#login-user").send_keys(person["name"])
+        find("#login-password").send_keys(person["password"])
+        find("#login-button").click()
+        until(lambda: driver.find_elements(By.ID, "navbar_show_settings"), LIMIT_S, 0.5)
+        shown("#navbar_show_settings").click()
+        shown("#settings_plugin_printwarden_link a").click()
+        shown("#printwarden_line").send_keys("printwarden://not a line")
+        shoot(driver, "octoprint-enrol")
+        find("#printwarden_enrol").click()
+        assert "this is not an enrolment line" in shown("#printwarden_trouble").text
+        find("#printwarden_line").clear()
+        find("#printwarden_line").send_keys(line)
+        find("#printwarden_enrol").click()
+        shown("#printwarden_forget")
+        until(lambda: "connected to the hub" in find("#printwarden_said").text, LIMIT_S, 0.5)
+        until(lambda: printer.view.printer(printer.id).online, LIMIT_S)
+        shoot(driver, "octoprint-enrolled")
+        find("#printwarden_forget").click()
+        sure = shown(".modal.in .modal-footer .btn-danger")
+        shoot(driver, "octoprint-forget")
+        sure.click()
+        shown("#printwarden_line")
+        assert [each for each in driver.get_log("browser") if each["source"] == "javascript"] == []
+    assert told(octoprint)["enrolled"] is False
 
 
 def _failing_picture_pauses(octoprint, camera, printer) -> None:
@@ -160,10 +225,19 @@ def _ended(printer):
 
 
 def _it_comes_back_with_octoprint(octoprint, printer) -> None:
-    octoprint.quiet()
+    printer.view.order(printer.id, "cancel")
+    printer.command("confirmed", "cancel", LIMIT_S)
+    assert octoprint.state() == "Operational"
     octoprint.stop()
     until(lambda: not printer.view.printer(printer.id).online, LIMIT_S)
     octoprint.start()
     until(lambda: printer.view.printer(printer.id).online, LIMIT_S)
     assert told(octoprint)["running"] is True
     assert any("connected to the hub's broker" in line for line in told(octoprint)["said"])
+
+
+def _another_webcam_is_used_at_once(octoprint, camera, printer) -> None:
+    change = {"plugins": {"classicwebcam": {"snapshot": f"{camera.url}/other"}}}
+    assert octoprint.request("POST", "/api/settings", change)[0] == 200
+    until(lambda: camera.asked == "/snapshot/other", LIMIT_S)
+    until(lambda: printer.view.printer(printer.id).online, LIMIT_S)

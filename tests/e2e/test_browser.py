@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import time
-from pathlib import Path
 
 import pytest
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 
-from tests.support.browsers import chromium
+from tests.support.browsers import chromium, shoot
 from tests.support.waiting import until
 from tests.web.world import PASSWORD, World, clip, workshop
 from web.server import Viewer
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(180)]
 
-PICTURES = Path(__file__).parents[2] / "build" / "screenshots"
 DESKTOP, PHONE = (1280, 800), (390, 844)
 
 
@@ -61,12 +58,7 @@ class Window:
 
     def shoot(self, name):
         """Keep a picture of the whole page."""
-        command = self.driver.execute_cdp_cmd
-        size = command("Page.getLayoutMetrics", {})["cssContentSize"]
-        area = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
-        taken = command("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": area})
-        PICTURES.mkdir(parents=True, exist_ok=True)
-        (PICTURES / f"{name}.png").write_bytes(base64.b64decode(taken["data"]))
+        shoot(self.driver, name)
 
     def complaints(self):
         """What the browser itself found wrong: blocked scripts and styles, missing files, errors."""

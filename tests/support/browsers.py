@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from selenium import webdriver
 
 from tests.support.debian import require
 
+PICTURES = Path(__file__).parents[2] / "build" / "screenshots"
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -40,3 +43,12 @@ def chromium() -> Iterator[webdriver.Chrome]:
             yield driver
         finally:
             driver.quit()
+
+
+def shoot(driver: webdriver.Chrome, name: str) -> None:
+    """Keep a picture of the whole page in build/screenshots."""
+    size = driver.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]
+    area = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
+    taken = driver.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": area})
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    (PICTURES / f"{name}.png").write_bytes(base64.b64decode(taken["data"]))

@@ -117,6 +117,21 @@ def test_progress_and_end(octoprint):
     assert driver.snapshot().phase == "idle"
 
 
+def test_a_print_that_is_being_cancelled_is_still_the_same(octoprint):
+    """OctoPrint's counters begin anew before the printer has stopped."""
+    fake, driver = octoprint
+    fake.flags = {"operational", "printing"}
+    job = driver.snapshot().job
+    fake.flags, fake.progress = (
+        {"operational", "cancelling"},
+        {"completion": 0.0, "filepos": 0, "printTime": None},
+    )
+    now = driver.snapshot()
+    assert (now.phase, now.job) == ("printing", job)
+    fake.flags = {"operational"}
+    assert driver.snapshot().phase == "cancelled"
+
+
 def test_pause_is_sent_with_its_action_and_only_while_printing(octoprint):
     fake, driver = octoprint
     fake.flags = {"printing"}
