@@ -18,9 +18,11 @@ from octoprint.webcams import get_webcams_as_dicts
 from agent import enrolment
 from agent.clock import next_boot
 from agent.config import CameraConfig, make_camera
+from agent.enrolment import Credential
 from agent.loop import PrinterAgent
 from agent.printers.base import CameraOffer
 from agent.printers.octoprint import OctoPrint
+from octoprint_printwarden.enrolling import Enrolling
 from octoprint_printwarden.inside import Inside
 
 _LINES_KEPT = 8
@@ -41,6 +43,7 @@ class PrintwardenPlugin(
         self._changing = threading.Lock()
         self._agent: PrinterAgent | None = None
         self._offers: tuple[CameraOffer, ...] = ()
+        self._enrolling: Enrolling | None = None
         self._said = Said()
 
     # With OctoPrint
@@ -119,18 +122,30 @@ class PrintwardenPlugin(
         with contextlib.suppress(enrolment.EnrolmentError):
             credential = enrolment.load(path)
             told |= {"name": credential.name, "hub": f"{credential.host}:{credential.port}"}
+        if self._enrolling is not None:
+            under_way = self._enrolling
+            told |= {"busy": under_way.busy, "code": under_way.code, "trouble": under_way.trouble}
         cameras = [each.name for each in self._offers]
         return {**told, "cameras": cameras, "said": list(self._said.lines)}
 
     def _enrol(self, line: str) -> None:
         if self._path.exists():
             raise enrolment.EnrolmentError("this printer is enrolled already: forget that hub first")
-        enrolment.save(enrolment.redeem(enrolment.parse(line)), self._path)
-        self._start()
+        if self._enrolling is not None and self._enrolling.busy:
+            raise enrolment.EnrolmentError("an enrolment is under way already")
+        self._enrolling = Enrolling(enrolment.parse(line), self._driver().show, self._enrolled)
+        self._enrolling.start()
+
+    def _enrolled(self, credential: Credential) -> None:
+        with self._changing:
+            if self._enrolling is not None:  # else it was given up meanwhile
+                enrolment.save(credential, self._path)
+                self._start()
 
     def _forget(self) -> None:
         self._stop()
         self._path.unlink(missing_ok=True)
+        self._enrolling = None
 
     def _found(self) -> tuple[CameraOffer, ...]:
         return self._driver().cameras()

@@ -14,6 +14,7 @@ $(function () {
         self.said = ko.observableArray([]);
         self.line = ko.observable("");
         self.busy = ko.observable(false);
+        self.code = ko.observable("");
         self.trouble = ko.observable("");
         let timer;
 
@@ -24,6 +25,14 @@ $(function () {
             self.hub(status.hub || "");
             self.cameras(status.cameras);
             self.said(status.said);
+            self.busy(Boolean(status.busy));
+            self.code(status.code || "");
+            if (status.trouble) {
+                self.trouble(status.trouble);
+            }
+            if (status.enrolled) {
+                self.line("");
+            }
         }
 
         function told(answer) {
@@ -34,17 +43,19 @@ $(function () {
         function command(name, data) {
             self.busy(true);
             self.trouble("");
-            return OctoPrint.simpleApiCommand(ID, name, data)
+            OctoPrint.simpleApiCommand(ID, name, data)
                 .done(show)
-                .fail((answer) => self.trouble(told(answer)))
-                .always(() => self.busy(false));
+                .fail((answer) => {
+                    self.busy(false);
+                    self.trouble(told(answer));
+                });
         }
 
         function look() {
             OctoPrint.simpleApiGet(ID).done(show);
         }
 
-        self.enrol = () => command("enrol", {line: self.line().trim()}).done(() => self.line(""));
+        self.enrol = () => command("enrol", {line: self.line().trim()});
 
         self.forget = () =>
             showConfirmationDialog({
