@@ -144,6 +144,18 @@ def test_a_line_that_the_hub_does_not_take_is_told_too(octoprint, invited):
     assert (told(octoprint)["enrolled"], told(octoprint)["busy"]) == (False, False)
 
 
+def test_a_damaged_credential_is_told_on_the_page(octoprint):
+    """OctoPrint starts all the same, and the hub can be forgotten."""
+    octoprint.stop()
+    (octoprint.folder / "data/printwarden").mkdir(parents=True, exist_ok=True)
+    (octoprint.folder / "data/printwarden/printer.credential.json").write_text("{}")
+    octoprint.start()
+    answer = until(lambda: told(octoprint)["said"] and told(octoprint), LIMIT_S)
+    assert (answer["enrolled"], answer["running"]) == (True, False)
+    assert "the agent could not be started" in answer["said"][0]
+    assert "not a credential file" in answer["said"][0]
+
+
 def test_from_the_line_to_a_confirmed_pause_and_goodbye(octoprint, camera, invited):
     printer, line = invited()
     assert octoprint.request("POST", API, {"command": "enrol", "line": line})[0] == 200

@@ -146,6 +146,7 @@ class PrintwardenPlugin(
         self._stop()
         self._path.unlink(missing_ok=True)
         self._enrolling = None
+        self._said.lines.clear()
 
     def _found(self) -> tuple[CameraOffer, ...]:
         return self._driver().cameras()
@@ -165,9 +166,7 @@ class PrintwardenPlugin(
             boot = next_boot(self._path.with_suffix(".boot"), time.time())
             self._agent = PrinterAgent(credential, driver, cameras, boot)
             self._agent.start()
-        except (
-            Exception
-        ):  # a damaged file or webcam setting must not keep OctoPrint from starting; it is shown
+        except Exception:  # supervisor: whatever is wrong here must not keep OctoPrint from starting
             self._agent = None
             logging.getLogger("agent.octoprint").exception("the agent could not be started")
         else:
@@ -194,8 +193,9 @@ class Said(logging.Handler):
         self.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep the first line of it."""
-        self.lines.append(self.format(record).splitlines()[0])
+        """Keep the first line of it, and what went wrong instead of where."""
+        line = self.format(record).splitlines()[0]
+        self.lines.append(f"{line}: {record.exc_info[1]}" if record.exc_info else line)
 
 
 __plugin_name__ = "Printwarden"
