@@ -1,8 +1,8 @@
 """`python -m hub.film TARGET FPS`: JPEG files, named on standard input, become a WebM that every browser plays.
 
-It runs as a process of its own with the lowest priority. OpenCV's VP8 encoder cannot be given a bit rate and takes four
-times as long, so each picture is packed as a WebP, whose content is a VP8 key frame, and the frames are put into a WebM
-as they are. That needs no other program, and one can jump to any picture.
+It runs as a process of its own with the lowest priority. OpenCV's own VP8 encoder is slow and cannot be given a bit
+rate, so each picture is packed as a WebP, whose content is a VP8 key frame, and the frames are put into a WebM as they
+are. That needs no other program, and one can jump to any picture.
 """
 
 from __future__ import annotations
