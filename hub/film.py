@@ -7,6 +7,7 @@ are. That needs no other program, and one can jump to any picture.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -94,7 +95,8 @@ def _counted(target: Path) -> int:
 
 def main() -> int:
     """The process: prints why there is no video, if there is none."""
-    os.nice(LOWEST_PRIORITY)
+    with contextlib.suppress(OSError):  # a sandbox may forbid even that
+        os.nice(LOWEST_PRIORITY)
     cv2.setNumThreads(1)
     target, fps = Path(sys.argv[1]), float(sys.argv[2])
     try:

@@ -49,12 +49,12 @@ def one(printer: str, picture: int) -> ResponseReturnValue:
 @blueprint.get("/p/<printer>/pictures/<int:picture>/small.jpg")
 def small(printer: str, picture: int) -> ResponseReturnValue:
     """A small version of a stored picture; kept by a browser on the same terms as the large one."""
-    view = own_view()
-    answer = Response(mimetype="image/jpeg")
+    jpeg = own_view().picture(printer, picture)
+    mark = f"{printer}-{picture}-small"
+    known = request.if_none_match.contains(mark)
+    answer = Response(b"" if known else thumbnail(jpeg), mimetype="image/jpeg")
     answer.headers["Cache-Control"] = "private, no-cache"
-    answer.set_etag(f"{printer}-{view.stored_picture(printer, picture).row.id}-small")
-    if not request.if_none_match.contains(answer.get_etag()[0] or ""):
-        answer.set_data(thumbnail(view.picture(printer, picture)))
+    answer.set_etag(mark)
     return answer.make_conditional(request)
 
 

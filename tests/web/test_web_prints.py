@@ -293,6 +293,22 @@ def test_a_number_that_cannot_be_is_no_page(number, bench, olivia):
         assert olivia.get(f"/p/{bench}/{path}").status_code == 404
 
 
+def test_the_pictures_before_a_decision_are_shown_beside_it(bench, add, world, olivia):
+    row = add("a.gcode", 3, 600)
+    t = world.prints.get(bench, row).started + 300
+    event = world.history.add_event(bench, t, "failing", "alarm", "failing: pause ordered", decision())
+    before = [world.history.add_evidence(bench, "nozzle", t - n, picture(n), event=event) for n in (4, 2)]
+    decided = world.history.add_evidence(bench, "nozzle", t + 1, picture(9), event=event)
+    page = olivia.get(f"/p/{bench}/prints/{row}").text
+    places = [page.index(f'href="/p/{bench}/pictures/{each}"') for each in (decided, *before)]
+    assert places == sorted(places)
+    assert page.count('value="false_alarm"') == 1
+    assert (
+        f'id="thumb-{event}" loading="lazy" src="/p/{bench}/pictures/{decided}/'
+        in olivia.get(f"/p/{bench}").text
+    )
+
+
 def test_events_of_a_printer_lead_to_their_picture_and_print(bench, alarmed, world, olivia):
     first, second = kept(world, bench, alarmed)
     page = olivia.get(f"/p/{bench}").text
