@@ -85,13 +85,18 @@ class Announcer:
             self._publish(message)
 
     def withdraw(self, printer: str) -> None:
-        """Clear what was announced of a printer while its readers may still be told."""
+        """Clear what was announced and told of a printer while its readers may still be told."""
         with self._lock:
             gone = [topic for topic in self._announced if f"_{printer}/" in topic]
             for topic in gone:
                 del self._announced[topic]
+            told = [topic for topic in self._told if f"/{printer}/" in topic]
+            for topic in told:
+                del self._told[topic]
         for topic in gone:
             self._settle(Message(topic, b"", retain=True), WITHDRAW_S)
+        for topic in (*told, topics.out(printer, "detection")):
+            self._publish(Message(topic, b"", retain=True))
 
     def tick(self, row: PrinterRow, now: float) -> None:
         """Tell what changed of a printer; `now` is monotonic."""
@@ -137,8 +142,8 @@ class Announcer:
         if body != ONLINE.encode():
             return
         with self._lock:
-            if self._again is not None:
-                self._again.cancel()
+            if self._again is not None and self._again.is_alive():
+                return
             self._again = threading.Timer(random.uniform(0, SPREAD_S), self._tell_again)
             self._again.daemon = True
             self._again.start()

@@ -457,7 +457,7 @@ def test_the_last_will_makes_everything_unavailable_until_the_hub_is_back(line: 
     mine = expected(line.printer, "Ender")
     home.has(*mine)
     home.becomes("binary_sensor.ender_agent", "on")
-    client.reconnect_delay_set(8, 8)
+    client.reconnect_delay_set(6, 6)
     client.socket().shutdown(socket.SHUT_RDWR)
     until(
         lambda: {state for each, state in home.states().items() if each in mine} == {"unavailable"},
