@@ -32,6 +32,7 @@ def make_viewer(hub: Hub) -> Viewer:
         actions=hub.actions,
         metrics=hub.metrics,
         metrics_token=settings.metrics_token,
+        authority=lambda: hub.port.public().ca,
         secret_key=kept_secret(hub.settings.hub.data / "web.key"),
         secure_cookies=settings.secure_cookies,
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from hub.access import Right
+from hub.knobs import KNOBS
 from hub.sharing import NewIntegration, PersonSharing
 from web import words
 from web.site import own_view, signed_in, site
@@ -61,6 +62,15 @@ def end_link(printer: str, link: str) -> ResponseReturnValue:
 def programs() -> ResponseReturnValue:
     """Integrations and API tokens of whoever is signed in."""
     return _programs_page()
+
+
+@blueprint.get("/programs/ca.pem")
+def authority() -> ResponseReturnValue:
+    """The authority that a program must trust to speak TLS with the broker."""
+    pem = site().authority()
+    if not pem:
+        abort(404)
+    return Response(pem, mimetype="application/x-pem-file", headers={"Content-Disposition": "attachment"})
 
 
 @blueprint.post("/programs/integrations")
@@ -142,6 +152,8 @@ def _programs_page(
         tokens=sharing.tokens(),
         errors=errors or {},
         made_integration=integration,
+        knobs=KNOBS,
+        authority=site().authority(),
         made_token=token,
         now=site().clock(),
     )

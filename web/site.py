@@ -28,7 +28,7 @@ class Site:
     do, `accounts` everybody's account for an administrator, `shares` the live links and API tokens, `notify` what that
     person is told of and where, `actions` the buttons of notifications, `metrics` what `/metrics` shows (all of it for
     `metrics_token`). `note_sign_in` (person, action, detail) is told who came in or tried to. `secret_key` signs cookies
-    and forms.
+    and forms. `authority` (PEM) is what clients of the broker must trust, empty where it speaks no TLS.
     `secure_cookies` once people come by HTTPS. At most `waiters` requests wait for a new picture at once; with half
     of the server's threads the other half always answers.
     """
@@ -44,6 +44,7 @@ class Site:
     actions: Actions | None = None
     metrics: Metrics | None = None
     metrics_token: str = ""
+    authority: Callable[[], str] = lambda: ""
     note_sign_in: Callable[[str, str, str], None] = lambda _person, _action, _detail: None
     secure_cookies: bool = False
     waiters: int = 8

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from agent import topics
 from hub.access import Right
 from hub.app import Hub
 from hub.broker.mosquitto_config import write_config
@@ -37,7 +38,7 @@ from tests.support.pictures import failing, fine
 from tests.support.processes import free_ports
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.counterpart, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.counterpart, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 DASHBOARD = Path(__file__).parents[2] / "packaging" / "homeassistant" / "dashboard.yaml"
 LAMP = """
@@ -298,6 +299,29 @@ def test_two_households_stay_apart(homes) -> None:
     assert "strangers" in names
     assert not names & {"ender", "blue", "green", "second"}
     assert not [each for each in mine.states() if "strangers" in each]
+
+
+def test_a_stranger_with_a_copied_payload_moves_nothing(rig: Rig, homes, ender: Owned) -> None:
+    """Another household's Home Assistant publishes what it must never know; its broker connection takes it nowhere."""
+    mine, theirs = homes
+    mine.becomes("sensor.ender_printer", "printing")
+    orders, settings = ender.view.commands(ender.id), ender.view.printer(ender.id).settings
+    [own] = [
+        each for each in rig.hub.sharing(ender.view.person).integrations() if each.owner == ender.view.person
+    ]
+    copied = payloads(ender.key, own.username[2:], Right.OWN)
+    for topic in (topics.intent(ender.id, own.username[2:]), topics.command(ender.id)):
+        for body in (copied["cancel"], f"{copied['watch']} off"):
+            status, _ = theirs.request(
+                "POST", "/api/services/mqtt/publish", {"topic": topic, "payload": body}
+            )
+            assert status == 200
+    theirs.has("number.strangers_act_after")
+    theirs.call("number.set_value", "number.strangers_act_after", value=30)
+    theirs.becomes("number.strangers_act_after", "30.0")  # so everything published before has arrived
+    assert ender.view.commands(ender.id) == orders
+    assert ender.view.printer(ender.id).settings == settings
+    mine.becomes("sensor.ender_printer", "printing")
 
 
 def test_the_blueprints_light_up_and_pause_a_failing_print(rig: Rig, home: HomeAssistant, others) -> None:

@@ -14,6 +14,9 @@ import pytest
 import yaml
 
 from agent import __version__
+from hub.store.database import Database
+from hub.store.people import People
+from hub.store.printers import Printers
 from tests.support.debian import require
 from tests.support.processes import free_ports, running
 from tests.support.waiting import until
@@ -110,11 +113,17 @@ def test_its_script_is_clean():
 
 @pytest.fixture
 def machine(tmp_path):
-    """The folders and the environment of a container, and a `setpriv` that only runs the rest."""
+    """The folders and the environment of a container, and a `setpriv` that only runs the rest, without NO_HUB."""
     for name in ("data", "config", "share", "bin"):
         (tmp_path / name).mkdir()
     stub = tmp_path / "bin" / "setpriv"
-    stub.write_text('#!/bin/sh\nwhile [ "${1#--}" != "$1" ]; do shift; done\nexec "$@"\n', encoding="utf-8")
+    lines = (
+        "#!/bin/sh",
+        'while [ "${1#--}" != "$1" ]; do shift; done',
+        'if [ -n "$NO_HUB" ] && [ "$2" = run ]; then exit 0; fi',
+        'exec "$@"',
+    )
+    stub.write_text("\n".join(lines), encoding="utf-8")
     chown = tmp_path / "bin" / "chown"
     chown.write_text("#!/bin/sh\n", encoding="utf-8")
     for each in (stub, chown):
@@ -162,6 +171,37 @@ def test_its_script_runs_the_hub(machine):
         assert "BEGIN CERTIFICATE" in (machine / "config" / "ca.pem").read_text(encoding="utf-8")
         process.terminate()
         assert process.wait(30) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_its_script_writes_the_bridge_for_the_mosquitto_add_on(machine):
+    """With an integration's name and password in the options; the file is nobody else's to read."""
+    folder = machine / "data" / "hub"
+    folder.mkdir()
+    database = Database(folder / "hub.db")
+    database.start()
+    People(database).add("olivia", None, role="user", now=0.0)
+    printers = Printers(database)
+    printer, name = printers.add("Ender", "olivia", 0.0).id, f"i-{'ab' * 8}"
+    secret = printers.add_credential(name, "integration", 0.0, owner="olivia", rights={printer: 2})
+    database.stop()
+    give_options(machine, bridge_user=name, bridge_password=secret)
+    done = subprocess.run(
+        ["bash", str(ADDON / "run.sh")],
+        env={**os.environ, **environment(machine, [1, 2]), "NO_HUB": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    written = machine / "share" / "mosquitto" / "printwarden.conf"
+    assert written.stat().st_mode & 0o077 == 0
+    text = written.read_text(encoding="utf-8")
+    assert f"remote_password {secret}\n" in text
+    assert f"topic printwarden/v1/{printer}/intent/{name[2:]} out 1\n" in text
+    assert (written.parent / "printwarden-ca.pem").exists()
+    assert secret not in done.stdout
 
 
 def test_without_an_address_it_says_what_is_missing(machine):

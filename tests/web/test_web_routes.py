@@ -46,6 +46,7 @@ ROUTES = {
     ("POST", "sharing.links"): (f"{P}/sharing/links", {"label": "wall"}, (303, 200, 403, 404)),
     ("POST", "sharing.end_link"): (f"{P}/sharing/links/none/end", {}, (303, 404, 403, 404)),
     ("GET", "sharing.programs"): ("/programs", None, (303, 200, 200, 200)),
+    ("GET", "sharing.authority"): ("/programs/ca.pem", None, (303, 200, 200, 200)),
     ("POST", "sharing.integrations"): ("/programs/integrations", {"label": "ha"}, (303, 422, 422, 422)),
     ("POST", "sharing.end_integration"): ("/programs/integrations/none/end", {}, (303, 404, 404, 404)),
     ("POST", "sharing.tokens"): ("/programs/tokens", {"label": "t", "scope": "x"}, (303, 422, 422, 422)),

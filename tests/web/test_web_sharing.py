@@ -5,6 +5,7 @@ import re
 import pytest
 
 from hub.access import Right
+from tests.web.world import AUTHORITY
 
 
 @pytest.fixture
@@ -107,6 +108,15 @@ def test_an_integration_is_shown_once_and_ended_at_once(bench, browser, world):
     olivia.post(f"/programs/integrations/{row.username[2:]}/end")
     assert kicked == [row.username]
     assert world.credentials.authenticate(row.username, password.encode()) is None
+
+
+def test_the_authority_of_the_broker_is_there_for_whoever_is_signed_in(bench, browser, world):
+    answer = browser("olivia").client.get("/programs/ca.pem")
+    assert answer.text == AUTHORITY
+    assert 'href="/programs/ca.pem"' in browser("olivia").get("/programs").text
+    object.__setattr__(world.site, "authority", str)
+    assert browser("olivia").client.get("/programs/ca.pem").status_code == 404
+    assert "ca.pem" not in browser("olivia").get("/programs").text
 
 
 def test_settings_are_an_owners_to_grant(bench, browser, world):

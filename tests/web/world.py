@@ -47,6 +47,7 @@ from web.site import EXTENSION
 
 PASSWORD = "correct horse battery"
 KEY = b"a key for tests only"
+AUTHORITY = "-----BEGIN CERTIFICATE-----\nnot really\n-----END CERTIFICATE-----\n"
 JOB = "benchy.gcode#1"
 #: Real argon2, but not made to be slow.
 CHEAP = partial(PasswordHasher, time_cost=1, memory_cost=8, parallelism=1)
@@ -201,6 +202,7 @@ class World:
             shares=self.shares,
             notify=lambda person, session: PersonNotify(self.notify_parts, person, session),
             actions=self.actions,
+            authority=lambda: AUTHORITY,
             secret_key=KEY,
             clock=self._clock,
         )
