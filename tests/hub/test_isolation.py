@@ -10,6 +10,7 @@ from agent.endpoint import Endpoint
 from agent.topics import ROOT
 from hub.access import Action, Kind, may
 from hub.broker import core, door, embedded, mosquitto, packets
+from hub.broker.directory import username
 from hub.broker.mosquitto_config import role_acls, write_config
 from hub.isolation import Finding, Report, attack
 from tests.support.brokers import BROKERS, Mosquitto, running
@@ -83,6 +84,28 @@ def test_each_sabotage_of_the_embedded_broker_is_found(sabotage, found, tmp_path
     assert found <= failed(report), str(report)
 
 
+def test_an_integration_let_too_far_is_found(tmp_path, monkeypatch):
+    """Home Assistant's credential is a tenant of its own: nothing is wrong with agents here."""
+    integrations = lambda who: who.kind is Kind.INTEGRATION  # noqa: E731
+    monkeypatch.setattr(core, "may", lambda who, action, topic: integrations(who) or may(who, action, topic))
+    with running("embedded", tmp_path) as broker:
+        report = attack(broker.endpoint, broker, SHORT)
+    assert {"publish", "retained", "will", "subscribe"} <= failed(report), str(report)
+    assert all(
+        "of an integration" in each.detail or "an integration " in each.detail or each.name == "will"
+        for each in report.failures
+    )
+
+
+def test_a_discovery_message_that_only_its_reader_should_see_is_found(tmp_path, monkeypatch):
+    """Home Assistant may ask for more than it may have; everybody else is held by what they may ask for."""
+    allow(monkeypatch, Action.RECEIVE)
+    with running("embedded", tmp_path) as broker:
+        report = attack(broker.endpoint, broker, SHORT)
+    assert failed(report) == {"subscribe"}, str(report)
+    assert "an integration read homeassistant/" in report.failures[0].detail
+
+
 def test_retained_messages_kept_in_spite_of_a_denial_are_found(tmp_path, monkeypatch):
     """Live delivery is refused, but the broker remembers."""
     real = core.Core.publish
@@ -124,10 +147,9 @@ def test_a_revoked_credential_that_may_come_back_is_found(tmp_path, monkeypatch)
     assert "can log in" in report.failures[0].detail
 
 
-@pytest.mark.parametrize("action", [Action.SUBSCRIBE, Action.RECEIVE])
-def test_one_of_two_layers_on_the_way_out_is_enough(action, tmp_path, monkeypatch):
-    """A subscription that should have been denied still gets nothing, and nothing is sent without one."""
-    allow(monkeypatch, action)
+def test_one_of_two_layers_on_the_way_out_is_enough(tmp_path, monkeypatch):
+    """A subscription that should have been denied still gets nothing."""
+    allow(monkeypatch, Action.SUBSCRIBE)
     with running("embedded", tmp_path) as broker:
         report = attack(broker.endpoint, broker)
     assert report.held, str(report)
@@ -148,30 +170,37 @@ def test_a_broker_that_delivers_nothing_proves_nothing(tmp_path, monkeypatch):
     assert "inconclusive" in report.findings[0].detail
 
 
-def wider(kind, topic):
-    """Agents get one ACL entry too many."""
+def wider(kind, topic, whom=Kind.AGENT):
+    """One kind of principal gets one ACL entry too many."""
 
     def acls(principal):
         extra = [{"acltype": kind, "topic": topic, "priority": 1, "allow": True}]
-        return role_acls(principal) + (extra if principal.kind is Kind.AGENT else [])
+        return role_acls(principal) + (extra if principal.kind is whom else [])
 
     return acls
 
 
 @pytest.mark.parametrize(
-    ("kinds", "topic", "found"),
+    ("whom", "kinds", "topic", "found"),
     [
-        (("publishClientSend",), f"{ROOT}/#", {"publish", "retained", "will"}),
-        (("publishClientReceive", "subscribePattern"), f"{ROOT}/#", {"subscribe"}),
-        (("publishClientReceive", "subscribePattern"), "$SYS/#", {"broker topics"}),
-        (("publishClientSend", "publishClientReceive", "subscribePattern"), "$CONTROL/#", {"broker topics"}),
+        (Kind.AGENT, ("publishClientSend",), f"{ROOT}/#", {"publish", "retained", "will"}),
+        (Kind.INTEGRATION, ("publishClientSend",), f"{ROOT}/#", {"publish", "retained", "will"}),
+        (Kind.AGENT, ("publishClientReceive", "subscribePattern"), f"{ROOT}/#", {"subscribe"}),
+        (Kind.INTEGRATION, ("publishClientReceive",), "homeassistant/#", {"subscribe"}),
+        (Kind.AGENT, ("publishClientReceive", "subscribePattern"), "$SYS/#", {"broker topics"}),
+        (
+            Kind.AGENT,
+            ("publishClientSend", "publishClientReceive", "subscribePattern"),
+            "$CONTROL/#",
+            {"broker topics"},
+        ),
     ],
-    ids=["publish", "receive", "sys", "control"],
+    ids=["publish", "integration publish", "receive", "integration receive", "sys", "control"],
 )
-def test_each_sabotage_of_mosquitto_roles_is_found(kinds, topic, found, tmp_path, monkeypatch):
+def test_each_sabotage_of_mosquitto_roles_is_found(whom, kinds, topic, found, tmp_path, monkeypatch):
     acls = role_acls
     for kind in kinds:
-        extra = wider(kind, topic)
+        extra = wider(kind, topic, whom)
         previous = acls
         acls = lambda who, a=previous, b=extra: a(who) + b(who)[len(role_acls(who)) :]  # noqa: E731
     monkeypatch.setattr(mosquitto, "role_acls", acls)
@@ -185,8 +214,8 @@ class Unbound(Mosquitto):
 
     def add(self, principal):
         made = super().add(principal)
-        name = principal.id if principal.kind is Kind.AGENT else f"hub-{principal.id}"
-        self.provisioner._ask({"command": "setClientId", "username": name, "clientid": ""})
+        unbind = {"command": "setClientId", "username": username(principal), "clientid": ""}
+        self.provisioner._ask(unbind)
         return made
 
 
