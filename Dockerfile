@@ -1,9 +1,9 @@
 # The hub with its embedded broker and viewer. The agent needs no container: pip install printwarden.
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /src
-COPY requirements/hub.lock requirements/hub.lock
+COPY requirements/image.lock requirements/image.lock
 RUN python -m venv /opt/printwarden \
-    && /opt/printwarden/bin/pip install --no-cache-dir --require-hashes -r requirements/hub.lock
+    && /opt/printwarden/bin/pip install --no-cache-dir --require-hashes -r requirements/image.lock
 COPY . .
 RUN /opt/printwarden/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 

@@ -50,7 +50,9 @@ lock: .venv/dev.stamp
 	$(PY)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --extra hub \
 		setup.cfg requirements/build.in -o requirements/hub.lock
 	$(PY)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --extra hub --extra notify \
-		-c requirements/hub.lock setup.cfg requirements/build.in requirements/dev.in -o requirements/dev.lock
+		-c requirements/hub.lock setup.cfg requirements/build.in -o requirements/image.lock
+	$(PY)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --extra hub --extra notify \
+		-c requirements/image.lock setup.cfg requirements/build.in requirements/dev.in -o requirements/dev.lock
 
 # The data is a folder with manifest.csv, sequences.csv and clips/; scores are kept in ~/.cache/printwarden.
 report-detection: .venv/dev.stamp

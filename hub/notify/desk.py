@@ -56,7 +56,7 @@ class NewTarget:
 
     kind: str
     label: str
-    address: str
+    address: str = field(repr=False)
     secret: str = field(default="", repr=False)
     level: str = "warning"
     picture: bool = True

@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -15,9 +16,13 @@ from hub.notify.apprise_child import LOCAL
 from hub.notify.message import DeliveryError, Message
 
 TIMEOUT_S = 45
+#: Each such process takes some 65 MB while it runs.
+MOST_AT_ONCE = 2
+SEND_PATIENCE_S, CHECK_PATIENCE_S = 60.0, 5.0
 TYPES = {"info": "info", "warning": "warning", "alarm": "failure"}
 CHILD = (sys.executable, "-I", "-m", "hub.notify.apprise_child")
 HIDDEN = "***"
+_ROOM = threading.BoundedSemaphore(MOST_AT_ONCE)
 
 
 def send(url: str, message: Message, allow: Sequence[str]) -> None:
@@ -29,7 +34,7 @@ def send(url: str, message: Message, allow: Sequence[str]) -> None:
     if message.link:
         text += f"\n\n{message.link}"
     job = {"title": message.title, "text": text, "type": TYPES[message.level], "picture": picture}
-    error = _ask({"url": url, "allow": list(allow), **job})
+    error = _ask({"url": url, "allow": list(allow), **job}, SEND_PATIENCE_S)
     if error:
         raise DeliveryError(error)
 
@@ -42,7 +47,7 @@ def check(url: str) -> None:
     if scheme.lower() in LOCAL:
         raise ValueError(f"{scheme}:// means the hub's own machine, which is not offered")
     try:
-        error = _ask({"url": url, "allow": [], "check": True})
+        error = _ask({"url": url, "allow": [], "check": True}, CHECK_PATIENCE_S)
     except DeliveryError as failed:
         error = str(failed)
     if error:
@@ -58,8 +63,10 @@ def redacted(text: str, url: str) -> str:
     return text
 
 
-def _ask(job: dict[str, Any]) -> str:
+def _ask(job: dict[str, Any], patience_s: float) -> str:
     """What the child says went wrong, nothing when it went well; the URL never stands on a command line."""
+    if not _ROOM.acquire(timeout=patience_s):
+        raise DeliveryError("the hub sends much at this moment")
     try:
         done = subprocess.run(  # noqa: S603 - our own module; the URL goes in on stdin
             CHILD,
@@ -75,4 +82,6 @@ def _ask(job: dict[str, Any]) -> str:
         raise DeliveryError("it did not answer in time") from error
     except (OSError, ValueError, IndexError) as error:
         raise DeliveryError("Apprise ended without an answer") from error
+    finally:
+        _ROOM.release()
     return redacted(str(answer.get("error", "")), job["url"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hub.notify.rules import Choices
@@ -27,8 +27,8 @@ class TargetRow:
     person: str
     kind: str
     label: str
-    address: str
-    secret: str
+    address: str = field(repr=False)
+    secret: str = field(repr=False)
     level: str
     picture: bool
     actions: bool

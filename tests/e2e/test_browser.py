@@ -216,6 +216,21 @@ def test_a_printer_is_added(window, world):
     assert window.complaints() == []
 
 
+def test_a_target_is_added_tested_and_its_answer_comes_by_itself(window, world):
+    window.sign_in()
+    window.open("/notifications")
+    window.find("#label").send_keys("Phone")
+    window.find("#address").send_keys("https://ntfy.sh/a-topic")
+    window.click("form.new button.primary")
+    until(lambda: "Nothing sent yet" in window.text(".targets"))
+    (target,) = world.notify_store.targets("olivia")
+    window.click(f"#test-{target.id}")
+    until(lambda: "a test is on its way" in window.text(".targets"))
+    world.notify_store.delivered(target.id, world.notify_store.waiting(), world.now())
+    until(lambda: "the test arrived" in window.text(".targets"))
+    assert window.complaints() == []
+
+
 @pytest.mark.parametrize("light", [False, True], ids=("dark", "light"))
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=("desktop", "phone"))
 def test_pages_fit_and_are_kept_as_pictures(size, light, window, printers):
@@ -229,6 +244,7 @@ def test_pages_fit_and_are_kept_as_pictures(size, light, window, printers):
         "settings": f"/p/{left}/settings",
         "sharing": f"/p/{left}/sharing",
         "programs": "/programs",
+        "notifications": "/notifications",
         "cancel": f"/p/{left}/cancel",
         "account": "/account",
         "add": "/printers/new",

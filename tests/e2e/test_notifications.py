@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 import pytest
@@ -25,20 +26,22 @@ def settings(hub):
     )
 
 
-def test_from_a_frame_to_a_phone_and_back(tmp_path):
+def test_from_a_frame_to_a_phone_and_back(tmp_path, caplog):
+    caplog.set_level(logging.DEBUG)
     with receiver() as server, running_hub(tmp_path, prepare=settings) as rig:
         printer = rig.printer()
         printer.view.save_settings(printer.id, {**HASTY, "action": "alert"})
         stranger = rig.hub.notify(rig.person())
         desk = rig.hub.notify(printer.view.person)
-        desk.add(NewTarget("ntfy", "phone", server.url("olivia"), level="warning", actions=True))
+        topic, key = "topic-that-nobody-guesses", "tk_of_the_topic"
+        desk.add(NewTarget("ntfy", "phone", server.url(topic), key, level="warning", actions=True))
         stranger.add(NewTarget("ntfy", "phone", server.url("stranger"), level="info", actions=True))
 
         rig.agent(printer, fine(3) + failing(200), loop=True)
         event = printer.event("failing")
         got = until(lambda: [each for each in map(as_ntfy, list(server.got)) if "ailing" in each.message])[0]
 
-        assert (got.topic, got.title, got.priority) == ("olivia", "a printer", 5)
+        assert (got.topic, got.title, got.priority) == (topic, "a printer", 5)
         kept = printer.view.evidence(printer.id, event=event.id)[0]
         assert got.attachment == printer.view.picture(printer.id, kept.id)
         assert got.click == f"{URL}/p/{printer.id}"
@@ -53,7 +56,13 @@ def test_from_a_frame_to_a_phone_and_back(tmp_path):
         with pytest.raises(LinkError, match="used already"):
             rig.hub.actions.use(token, event.t + 1)
         until(lambda: any("confirmed by the printer" in as_ntfy(each).message for each in list(server.got)))
-        assert {as_ntfy(each).topic for each in server.got} == {"olivia"}
+        assert {as_ntfy(each).topic for each in server.got} == {topic}
         assert not rig.hub.notify_store.waiting()
         text = rig.hub.metrics.everything()
         assert f'printwarden_notifications_total{{outcome="sent"}} {len(server.got)}' in text
+
+        said = "\n".join(each.getMessage() for each in caplog.records)
+        said += "\n".join(f"{row.object} {row.detail}" for row in rig.hub.audit.rows(1000))
+        assert printer.id in said
+        for secret in (topic, key, token, printer.credential.token, printer.credential.key):
+            assert secret not in said

@@ -1,5 +1,6 @@
 """What people install from: container, compose file and services, as far as they can be checked without an engine."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -35,6 +36,21 @@ def test_the_image_runs_as_nobody_special_and_exposes_what_compose_publishes():
     exposed = set(next(line for line in lines if line.startswith("EXPOSE")).split()[1:])
     assert exposed == {port.rsplit(":", 1)[1] for port in compose()["ports"]}
     assert any("--require-hashes" in line for line in lines)
+
+
+def test_the_image_can_send_by_whatever_the_documents_offer():
+    """Nobody installs an extra into a container, so its lock holds the hub's own and Apprise."""
+    pins = {
+        name: set(
+            re.findall(
+                r"^([a-z0-9-]+)==([^ ;]+)", (ROOT / f"requirements/{name}.lock").read_text(), re.MULTILINE
+            )
+        )
+        for name in ("hub", "image", "dev")
+    }
+    assert "requirements/image.lock" in (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    assert pins["hub"] < pins["image"] < pins["dev"]
+    assert "apprise" in dict(pins["image"])
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
