@@ -63,7 +63,7 @@ addon: .venv/dev.stamp
 	rm -rf build/addon
 	mkdir -p build/addon
 	cp -r packaging/homeassistant/addon build/addon/printwarden
-	cp requirements/hub.lock build/addon/printwarden/
+	cp requirements/image.lock build/addon/printwarden/
 	$(PY)/pip wheel --quiet --no-deps --no-build-isolation -w build/addon/printwarden .
 
 clean:

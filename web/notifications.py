@@ -64,7 +64,10 @@ def add() -> ResponseReturnValue:
 @blueprint.post("/notifications/targets/<target>/test")
 def test(target: str) -> ResponseReturnValue:
     """Send a test; the page tells what came of it."""
-    own_notify().test(target)
+    try:
+        own_notify().test(target)
+    except ValueError as error:
+        flash(words.sentence(error), "alarm")
     return redirect(url_for(".page"), 303)
 
 

@@ -15,6 +15,7 @@ from hub.store.printers import Printers
 from hub.views import NotFound, checked_name
 
 MOST_TARGETS = 10
+TEST_EVERY_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -116,10 +117,11 @@ class PersonNotify:
         self._audit("remove_target", target)
 
     def test(self, target: str) -> None:
-        """Send a test to a target; `targets` tells what came of it. Raises NotFound."""
-        row, last = self._own(target), self._store.tested(target)
-        if last is None or last.state != WAITING:
-            self._store.put(row.id, TEST, "info", "this is a test, and it arrived", time.time())
+        """Send a test to a target; `targets` tells what came of it. Raises NotFound, ValueError for too many."""
+        row, last, now = self._own(target), self._store.tested(target), time.time()
+        if last is not None and (last.state == WAITING or now - last.t < TEST_EVERY_S):
+            raise ValueError(f"one test in {TEST_EVERY_S:.0f} seconds is enough")
+        self._store.put(row.id, TEST, "info", "this is a test, and it arrived", now)
         self._parts.wake()
 
     # What and when

@@ -7,6 +7,7 @@ import pytest
 
 from hub.access import Right
 from hub.judge import local_minute
+from hub.notify import desk as desk_module
 from hub.notify.courier import STALE_S, TELL_AFTER, Courier
 from hub.notify.rules import Choices
 from hub.store.notify import EXPIRED
@@ -214,17 +215,22 @@ def test_an_error_nobody_expected_is_a_failed_try(post, monkeypatch):
     assert post.store.target("olivia").tries == 1
 
 
-def test_a_test_is_sent_at_once_alone_and_once(post):
+def test_a_test_is_sent_at_once_alone_and_once(post, monkeypatch):
+    monkeypatch.setattr(desk_module, "time", post.time)
     desk = post.desk("olivia")
     for _ in range(5):
         post.happens("refused", "warning")
     before = len(post.sender.sent)
     desk.test("olivia")
-    desk.test("olivia")
+    with pytest.raises(ValueError, match="is enough"):
+        desk.test("olivia")
     post.courier.tick(post.time.time())
     assert [message.text for _, message in post.sender.sent[before:]] == ["This is a test, and it arrived"]
     assert desk.targets()[0].test == "sent"
     post.sender.errors[""] = "it answered 404 Not Found"
+    with pytest.raises(ValueError, match="is enough"):
+        desk.test("olivia")
+    post.time.pass_(desk_module.TEST_EVERY_S)
     desk.test("olivia")
     post.courier.tick(post.time.time())
     tries = post.sender.tries
