@@ -34,7 +34,7 @@ from hub.live import Live
 from hub.metrics import DECISION_BOUNDS, Metrics
 from hub.notify.actions import Actions
 from hub.notify.courier import Courier, CourierParts
-from hub.notify.desk import DeskParts, PersonNotify
+from hub.notify.desk import DeskParts, PersonNotify, tell_administrators
 from hub.notify.targets import Sender
 from hub.outcomes import Outcomes
 from hub.pace import Pace
@@ -391,6 +391,8 @@ class Hub:
 
     def _isolation_alarm(self, text: str) -> None:
         self.audit.add(time.time(), "hub", "isolation", detail=text)
+        if "notifications" in dict(self._stops):  # else it does not start, and says so
+            tell_administrators(self.notify_store, self.people, f"isolation is broken: {text}", time.time())
 
     def _dropped(self, printer: str) -> None:
         self.outcomes.forget(printer)

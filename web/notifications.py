@@ -132,7 +132,7 @@ def own_notify() -> PersonNotify:
 def told(printer: str) -> str:
     """What whoever is signed in gets of a printer: on, off, or nothing without a target."""
     desk = own_notify() if site().notify is not None else None
-    if desk is None or not desk.targets():
+    if desk is None or not desk.anywhere():
         return ""
     return "off" if desk.printer_choices().get(printer) == "off" else "on"
 

@@ -44,7 +44,18 @@ _SYSTEM_FOLDERS = ("/etc/ssl", "/etc/pki", "/etc/ca-certificates", "/usr/share",
 _NEVER = frozenset(
     ("os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system", "subprocess.Popen")
 )
-_CHANGES = frozenset(("os.chmod", "os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.symlink"))
+#: Events that change files, and how many of their arguments are paths.
+_CHANGES = {
+    "os.chmod": 1,
+    "os.link": 2,
+    "os.mkdir": 1,
+    "os.remove": 1,
+    "os.rename": 2,
+    "os.rmdir": 1,
+    "os.symlink": 2,
+    "os.truncate": 1,
+    "sqlite3.connect": 1,
+}
 _CONNECTS = frozenset(("socket.connect", "socket.sendto", "socket.sendmsg"))
 
 
@@ -70,7 +81,8 @@ class Fence:
         elif event == "open":
             self._open(arguments[0], arguments[1], arguments[2])
         elif event in _CHANGES:
-            self._inside(arguments[0])
+            for path in arguments[: _CHANGES[event]]:
+                self._inside(path)
         elif event in _NEVER:
             self._refuse("it would start a program")
 

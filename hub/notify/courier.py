@@ -30,8 +30,12 @@ SENDERS = 4
 GATHER_S = 1.0
 #: Older events are not told any more, and what could not be delivered for so long is given up.
 STALE_S = 24 * 3600.0
+#: No more than the newest so many wait for one target.
+MOST_WAITING = 500
 #: From this failed try on, the person's other targets are told of it.
 TELL_AFTER = 3
+#: How long the end waits for messages that are being sent.
+PATIENCE_S = 3.0
 #: How far back what was sent counts for the pace.
 PACE_S = 12 * 3600.0
 KEEP_S, PRUNE_S = 7 * 86_400.0, 3600.0
@@ -86,6 +90,9 @@ class Courier:
         self._woken.set()
         if self._thread.is_alive():
             self._thread.join(timeout=10)
+        end = time.monotonic() + PATIENCE_S
+        while self._busy and time.monotonic() < end:  # what is cut off now is sent again by the next run
+            time.sleep(0.05)
 
     def wake(self, *_event: object) -> None:
         """Something happened; fits where listeners to events are wanted."""
@@ -163,8 +170,9 @@ class Courier:
     # What is sent now
 
     def _unexpired(self, target: TargetRow, notes: Sequence[NoteRow], now: float) -> list[NoteRow]:
-        """What is not too old. What got old because the target fails is given up, loudly."""
+        """What is neither too old nor too much. What got so because the target fails is given up, loudly."""
         old = [each for each in notes if now - each.t >= STALE_S and target.tries]
+        old += [each for each in notes[:-MOST_WAITING] if each not in old]
         if old:
             self._store.close(old, EXPIRED, now)
             self.counts["expired"] += len(old)
@@ -173,7 +181,8 @@ class Courier:
                 len(old),
                 target.label,
                 target.person,
-                target.error,
+                target.error or f"more than {MOST_WAITING} wait",
+                extra=_fields(target),
             )
         return [each for each in notes if each not in old]
 
@@ -284,7 +293,14 @@ class Courier:
             return
         tries = target.tries + 1
         self._store.failed(identity, tries, now + max(rules.retry(tries), wait_s), error, now)
-        log.warning("notification to %s of %s failed (try %d): %s", target.label, target.person, tries, error)
+        log.warning(
+            "notification to %s of %s failed (try %d): %s",
+            target.label,
+            target.person,
+            tries,
+            error,
+            extra=_fields(target),
+        )
         if tries == TELL_AFTER:
             self._tell_others(target, f"notifications to {target.label} do not arrive: {error}")
 
@@ -293,6 +309,11 @@ class Courier:
         for other in self._store.targets(target.person):
             if other.id != target.id and not other.muted and not other.tries:
                 self._store.put(other.id, rules.DELIVERY, "warning", text, self._clock())
+
+
+def _fields(target: TargetRow) -> dict[str, str]:
+    """What a line of the log carries of a target."""
+    return {"person": target.person, "target": target.id}
 
 
 def _by_target(notes: Iterable[NoteRow]) -> dict[str, list[NoteRow]]:

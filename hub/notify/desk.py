@@ -11,6 +11,7 @@ from hub.notify.rules import CHOICES, LEVELS, TEST, Choices
 from hub.notify.targets import KINDS, entered, masked
 from hub.store.audit import Audit
 from hub.store.notify import EXPIRED, WAITING, NoteRow, NotifyStore, TargetRow, new_id
+from hub.store.people import People
 from hub.store.printers import Printers
 from hub.views import NotFound, checked_name
 
@@ -76,6 +77,10 @@ class PersonNotify:
     def targets(self) -> list[TargetCard]:
         """This person's targets, oldest first."""
         return [self._card(row) for row in self._store.targets(self.person)]
+
+    def anywhere(self) -> bool:
+        """Whether this person is told anywhere."""
+        return bool(self._store.targets(self.person))
 
     def failing(self) -> list[TargetCard]:
         """Those to which nothing gets through."""
@@ -159,8 +164,7 @@ class PersonNotify:
 
     def _card(self, row: TargetRow) -> TargetCard:
         waiting = len(self._store.waiting(row.id))
-        sent = self._store.sent(row.id, 0.0)
-        last = sent[-1].settled if sent else None
+        last = self._store.last_sent(row.id)
         states = ((row.muted, "muted"), (row.tries, "failing"), (waiting, "waiting"), (last, "delivered"))
         return TargetCard(
             id=row.id,
@@ -180,6 +184,15 @@ class PersonNotify:
 
     def _audit(self, action: str, object_: str, detail: str = "") -> None:
         self._parts.audit.add(time.time(), self.person, action, object_, detail, self.session)
+
+
+def tell_administrators(store: NotifyStore, people: People, text: str, now: float) -> None:
+    """An alarm about the hub itself, which is no printer's."""
+    for person in people.all():
+        if person.role == "admin":
+            for row in store.targets(person.name):
+                if not row.muted:
+                    store.put(row.id, "hub", "alarm", text, now)
 
 
 def _test(note: NoteRow | None) -> str:

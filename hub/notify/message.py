@@ -54,7 +54,7 @@ class Button:
 
 @dataclass(frozen=True)
 class Message:
-    """One message. `id` is the same when it is sent again because nobody knows whether it got through."""
+    """One message. When it is sent again, perhaps with more items, those it had keep their `id`."""
 
     id: str
     title: str

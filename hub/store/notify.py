@@ -194,6 +194,12 @@ class NotifyStore:
         )
         return [NoteRow(**dict(row)) for row in self._db.rows(query, target, SENT, since)]
 
+    def last_sent(self, target: str) -> float | None:
+        """When something was last sent to a target."""
+        query = "SELECT max(settled) AS t FROM notify_outbox WHERE target = ? AND state = ?"
+        row = self._db.row(query, target, SENT)
+        return float(row["t"]) if row and row["t"] is not None else None
+
     def delivered(self, target: str, notes: Iterable[NoteRow], now: float) -> None:
         """A message got through."""
         with self._db.write() as db:

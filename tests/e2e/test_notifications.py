@@ -61,6 +61,12 @@ def test_from_a_frame_to_a_phone_and_back(tmp_path, caplog):
         text = rig.hub.metrics.everything()
         assert f'printwarden_notifications_total{{outcome="sent"}} {len(server.got)}' in text
 
+        rig.hub.people.add("root", None, role="admin", now=0.0)
+        rig.hub.notify("root").add(NewTarget("ntfy", "phone", server.url("root")))
+        rig.hub._isolation_alarm("retained: a message got through")
+        until(lambda: [each for each in map(as_ntfy, list(server.got)) if each.topic == "root"])
+        assert as_ntfy(server.got[-1]).message == "Isolation is broken: retained: a message got through"
+
         said = "\n".join(each.getMessage() for each in caplog.records)
         said += "\n".join(f"{row.object} {row.detail}" for row in rig.hub.audit.rows(1000))
         assert printer.id in said

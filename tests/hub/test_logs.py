@@ -3,11 +3,16 @@
 import json
 import logging
 import secrets
+import subprocess
+import sys
 
 import pytest
 
+from hub import cli, logs
+from hub.app import HubError
 from hub.logs import Json, Text, printable, scrubbed
 from hub.store.people import token
+from tests.support.hubs import ROOT
 
 SECRETS = (
     token(),
@@ -95,3 +100,29 @@ def test_nothing_in_a_message_begins_a_line_or_commands_a_terminal(formatter):
 
 def test_printable_keeps_letters_of_every_language():
     assert printable("Würfel 方块\t") == "Würfel 方块\\t"
+
+
+def test_the_whole_process_logs_as_configured():
+    program = (
+        "import logging; from hub import logs; logs.configure('json', 'warning');"
+        "logging.getLogger('a').info('quiet'); logging.getLogger('b').warning('loud')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert [json.loads(line)["message"] for line in done.stderr.splitlines()] == ["loud"]
+
+
+@pytest.mark.parametrize(("flags", "level"), [((), "warning"), (("-v",), "debug")])
+def test_run_logs_as_the_settings_say(tmp_path, monkeypatch, flags, level):
+    config = tmp_path / "printwarden.toml"
+    config.write_text("[log]\nformat = 'json'\nlevel = 'warning'\n")
+    asked = []
+
+    def no_hub(_settings):
+        raise HubError("not today")
+
+    monkeypatch.setattr(logs, "configure", lambda *given, **named: asked.append((*given, *named.values())))
+    monkeypatch.setattr(cli, "Hub", no_hub)
+    assert cli.main(["-c", str(config), *flags, "run"], lambda _hub: None) == 2
+    assert asked[-1] == ("json", level)

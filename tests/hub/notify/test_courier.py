@@ -9,6 +9,7 @@ from hub.access import Right
 from hub.judge import local_minute
 from hub.notify import desk as desk_module
 from hub.notify.courier import STALE_S, TELL_AFTER, Courier
+from hub.notify.desk import tell_administrators
 from hub.notify.rules import Choices
 from hub.store.notify import EXPIRED
 from tests.hub.notify.conftest import Post
@@ -238,6 +239,25 @@ def test_a_test_is_sent_at_once_alone_and_once(post, monkeypatch):
     assert post.sender.tries == tries
     (card,) = desk.targets()
     assert (card.test, card.state, card.error) == ("failed", "failing", "it answered 404 Not Found")
+
+
+def test_only_the_newest_wait_for_a_target_that_fails(post, monkeypatch):
+    monkeypatch.setattr("hub.notify.courier.MOST_WAITING", 3)
+    post.sender.errors["olivia"] = "down"
+    for number in range(5):
+        post.happens("refused", "warning", f"event {number}")
+    assert [each.text for each in post.store.waiting("olivia")] == ["event 2", "event 3", "event 4"]
+    assert post.courier.counts["expired"] == 2
+
+
+def test_administrators_are_told_of_the_hub_itself(post):
+    with post.stores.database.write() as db:
+        db.execute("UPDATE people SET role = 'admin' WHERE name = 'mallory'")
+    tell_administrators(post.store, post.stores.people, "isolation is broken: x", post.time.time())
+    post.passes(2.0)
+    ((target, message),) = post.sender.sent
+    assert (target, message.title, message.text) == ("mallory", "Printwarden", "Isolation is broken: x")
+    assert message.link == "https://hub.example/"
 
 
 # Restarts and threads
