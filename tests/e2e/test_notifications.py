@@ -57,7 +57,7 @@ def test_from_a_frame_to_a_phone_and_back(tmp_path, caplog):
             rig.hub.actions.use(token, event.t + 1)
         until(lambda: any("confirmed by the printer" in as_ntfy(each).message for each in list(server.got)))
         assert {as_ntfy(each).topic for each in server.got} == {topic}
-        assert not rig.hub.notify_store.waiting()
+        until(lambda: not rig.hub.notify_store.waiting())
         text = rig.hub.metrics.everything()
         assert f'printwarden_notifications_total{{outcome="sent"}} {len(server.got)}' in text
 
