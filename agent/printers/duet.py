@@ -82,6 +82,8 @@ class Duet(Polled):
         if not phase:
             raise PrinterError(f"Duet: the board is {status or 'in no state that it tells'}")
         file = table(job, "file")
+        if phase in ORDERS and not file.get("fileName"):
+            phase = "unknown"  # the print ended between the two questions
         if phase in ORDERS:
             place, printed = number(job.get("filePosition"), 0), number(job.get("duration"), 0)
             identity = tuple(text(file.get(each)) for each in ("fileName", "lastModified", "size"))

@@ -77,6 +77,12 @@ def test_how_a_print_ended(rig, printer):
     assert phase(printer) == "idle"
 
 
+def test_a_print_that_ends_between_two_questions_is_not_taken_for_another(rig, printer):
+    rig.begin()
+    rig.job["file"] = {"fileName": None, "size": 0}
+    assert (phase(printer), printer.snapshot().job) == ("unknown", "")
+
+
 def test_a_stale_pause_does_not_hit_the_next_print_of_the_same_file(rig, printer):
     rig.begin()
     rig.job["duration"] = 500

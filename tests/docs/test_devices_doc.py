@@ -13,6 +13,8 @@ from agent.config import AgentConfig, make_camera, make_printer
 from agent.printers.base import KINDS as PRINTERS
 from agent.printers.base import printer_module
 from agent.settings import build
+from tests.counterparts.moonraker_rig import KALICO, MOONRAKER
+from tests.counterparts.octoprint_rig import VERSION as OCTOPRINT
 
 PAGES = {
     name: (Path(__file__).parents[2] / "docs" / name).read_text() for name in ("printers.md", "cameras.md")
@@ -62,3 +64,18 @@ def test_every_kind_of_camera_is_told(kind):
         names &= {"url", "idle_s"}  # the rest is shown for snapshot
     if kind != "folder":
         assert shown("cameras.md", kind, "camera") >= names
+
+
+def test_the_versions_in_the_table_are_those_of_the_tests():
+    page = PAGES["printers.md"]
+    for told in (f"OctoPrint {OCTOPRINT} ", f"Moonraker {MOONRAKER} ", f"Kalico {KALICO})"):
+        assert told in page
+    tests = Path(__file__).parents[1] / "counterparts"
+    clients = [
+        client
+        for each in tests.glob("test_*.py")
+        for client in re.findall(r'told_by\(\s*"([^"]+)==([^"]+)"', each.read_text(encoding="utf-8"))
+    ]
+    assert len(clients) >= 4
+    for name, version in clients:
+        assert f"`{name}` {version}" in page

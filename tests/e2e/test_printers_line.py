@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,6 +23,7 @@ from tests.counterparts.moonraker_rig import Moonraker
 from tests.counterparts.octoprint_rig import OctoPrint
 from tests.counterparts.prusalink_rig import PrusaLink
 from tests.support.faulty import Faulty
+from tests.support.hubs import ROOT
 from tests.support.pictures import failing, fine
 from tests.support.waiting import until
 from tests.support.web import serve
@@ -161,6 +163,13 @@ def settings(kind: str, bench: Bench, camera: Camera) -> str:
         f'[[printer]]\ncredential = "printer.credential.json"\nkind = "{kind}"\n[printer.options]\n{options}'
         f'[[printer.camera]]\nname = "main"\nkind = "snapshot"\noptions = {{url = "{camera.url}"}}\n'
     )
+
+
+def test_the_page_of_printers_names_what_is_played_here():
+    """docs/printers.md tells what is proven; another bench belongs into its table and its text."""
+    page = (ROOT / "docs" / "printers.md").read_text(encoding="utf-8")
+    named = page.partition("plays the whole line with")[2].partition(", and `tests")[0]
+    assert set(re.findall(r"`(\w+)`", named)) == set(BENCHES)
 
 
 @pytest.mark.parametrize("kind", sorted(BENCHES))
