@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
+import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,13 +15,13 @@ from hub.settings import TimelapseSection
 from hub.store.database import StoreError
 from hub.store.history import VIDEO, EvidenceRow, History
 from hub.store.prints import PrintRow, Prints
+from hub.ticker import Ticker
 
 LOOK_S = 2.0
 LONGEST_S = 1800.0
 #: Fewer pictures are no film.
 LEAST = 5
-
-log = logging.getLogger(__name__)
+PREFIX = "film-"
 
 
 class Films:
@@ -38,27 +37,22 @@ class Films:
     ) -> None:
         self._settings, self._prints, self._history = settings, prints, history
         self._folder, self._told = folder, told
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="films", daemon=True)
+        self._ticker = Ticker("films", LOOK_S, self._make_all)
 
     def start(self) -> None:
         """Begin with the print that waits longest, if the settings want videos."""
+        for left in self._folder.parent.glob(f"{PREFIX}*"):  # of a hub that was killed
+            shutil.rmtree(left, ignore_errors=True)
         if self._settings.enabled:
-            self._thread.start()
+            self._ticker.start()
 
     def stop(self) -> None:
         """Give up what is under way; it is made after the next start."""
-        self._stopping.set()
-        if self._thread.ident is not None:
-            self._thread.join(timeout=10)
+        self._ticker.stop()
 
-    def _run(self) -> None:
-        while not self._stopping.wait(LOOK_S):
-            try:
-                while not self._stopping.is_set() and self.make_next():
-                    pass
-            except Exception:  # supervisor: one print's bad luck must not end the videos of all others
-                log.exception("making a time-lapse met an error")
+    def _make_all(self) -> None:
+        while not self._ticker.stopping.is_set() and self.make_next():
+            pass
 
     def make_next(self) -> bool:
         """Make the video that waits longest; False when none waits or the hub stops meanwhile."""
@@ -80,7 +74,7 @@ class Films:
 
     def _made(self, row: PrintRow, pictures: list[EvidenceRow]) -> bool:
         """Make and keep one video; False when the hub stops meanwhile. Raises OSError, FilmError, StoreError."""
-        with tempfile.TemporaryDirectory(prefix="film-", dir=self._folder.parent) as folder:
+        with tempfile.TemporaryDirectory(prefix=PREFIX, dir=self._folder.parent) as folder:
             target = Path(folder) / "film.webm"
             if not self._encode([self._folder / each.path for each in pictures], target):
                 return False
@@ -103,12 +97,14 @@ class Films:
                 command, stdin=given, stdout=out, stderr=subprocess.DEVNULL, start_new_session=True
             )
             deadline = time.monotonic() + LONGEST_S
-            while child.poll() is None and time.monotonic() < deadline and not self._stopping.wait(0.2):
+            while (
+                child.poll() is None and time.monotonic() < deadline and not self._ticker.stopping.wait(0.2)
+            ):
                 pass
             cut_short = child.poll() is None
             child.kill()
             status = child.wait()
-        if cut_short and self._stopping.is_set():
+        if cut_short and self._ticker.stopping.is_set():
             return False
         if status:
             text = said.read_text(encoding="utf-8", errors="replace").strip()

@@ -7,25 +7,24 @@ a restarted hub goes on as before.
 
 from __future__ import annotations
 
-import logging
 import math
-import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from agent.protocol import Frame
 from hub.live import Live
 from hub.regions import Region
 from hub.settings import TimelapseSection
 from hub.store.database import StoreError
-from hub.store.history import LAPSE, EvidenceRow, History
+from hub.store.history import LAPSE, History
 from hub.store.prints import PrintRow, Prints
+from hub.ticker import Ticker
 
-TICK_S = 1.0
-
-log = logging.getLogger(__name__)
+#: All pictures that are due within this time share one wait for the disk.
+TICK_S = 2.0
 
 
 def interval_of(times: Sequence[float], first: float) -> float:
@@ -37,9 +36,9 @@ def interval_of(times: Sequence[float], first: float) -> float:
 
 @dataclass
 class _Reel:
-    """What is known of one running print: its pictures, oldest first, and the camera that they are from."""
+    """What is known of one running print: id and time of its pictures, oldest first, and the camera they are from."""
 
-    pictures: list[EvidenceRow]
+    pictures: list[tuple[int, float]]
     interval: float
     camera: str = ""
     frame: tuple[int, int] = (0, 0)
@@ -52,7 +51,7 @@ class _Shot:
 
     frame: Frame
     score: float | None
-    regions: tuple[Region, ...] = field(default=())
+    regions: tuple[Region, ...]
 
 
 class Timelapse:
@@ -69,78 +68,82 @@ class Timelapse:
         self._settings, self._prints, self._history = settings, prints, history
         self._live, self._told = live, told
         self._reels: dict[int, _Reel] = {}
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="timelapse", daemon=True)
+        self._ticker = Ticker("timelapse", TICK_S, lambda: self.tick(time.time()))
 
     def start(self) -> None:
         """Begin to take pictures, if the settings want any."""
         if self._settings.enabled:
-            self._thread.start()
+            self._ticker.start()
 
     def stop(self) -> None:
         """Take no more."""
-        self._stopping.set()
-        if self._thread.ident is not None:
-            self._thread.join(timeout=10)
-
-    def _run(self) -> None:
-        while not self._stopping.wait(TICK_S):
-            try:
-                self.tick(time.time())
-            except Exception:  # supervisor: one print's bad luck must not end the pictures of all others
-                log.exception("the time-lapse met an error")
+        self._ticker.stop()
 
     def tick(self, now: float) -> None:
         """Take what is due at this Unix time."""
         running = self._prints.all_running()
         for gone in set(self._reels) - {row.id for row in running}:
             del self._reels[gone]
-        for row in running:
-            self._take(row, now)
-
-    def _take(self, row: PrintRow, now: float) -> None:
-        reel = self._reels.get(row.id) or self._reels.setdefault(row.id, self._found(row))
-        last = reel.pictures[-1].t if reel.pictures else float("-inf")
-        if now - last < reel.interval:
+        written = [(row, stored) for row in running if (stored := self._written(row, now)) is not None]
+        if not written:
             return
-        shot = self._newest(row.printer, reel.camera)
-        if shot is None or (shot.frame.boot, shot.frame.seq) == reel.frame:
-            return
-        reel.camera, reel.frame = shot.frame.camera, (shot.frame.boot, shot.frame.seq)
         try:
-            self._keep(row, reel, shot, now)
-        except (OSError, StoreError) as error:
-            if not reel.broken:
-                text = f"no pictures for the time-lapse: {error}; watching goes on"
-                self._told(row.printer, "storage", "warning", text)
-            reel.broken = True
-        else:
+            ids = self._history.settle_evidence([stored for _, stored in written])
+        except StoreError as error:
+            for row, _ in written:
+                self._trouble(row, error)
+            return
+        for (row, _), identity in zip(written, ids, strict=True):
+            reel = self._reels[row.id]
+            reel.pictures.append((identity, now))
             reel.broken = False
+            if len(reel.pictures) >= self._settings.pictures:
+                self._thin(row, reel)
 
-    def _keep(self, row: PrintRow, reel: _Reel, shot: _Shot, now: float) -> None:
+    def _written(self, row: PrintRow, now: float) -> Mapping[str, Any] | None:
+        """The file of a print's next picture, once that is due and there is a new frame."""
+        reel = self._reels.get(row.id) or self._reels.setdefault(row.id, self._found(row))
+        last = reel.pictures[-1][1] if reel.pictures else float("-inf")
+        shot = self._newest(row.printer, reel.camera) if now - last >= reel.interval else None
+        if shot is None or (shot.frame.boot, shot.frame.seq) == reel.frame:
+            return None
         frame = shot.frame
-        kept = self._history.add_evidence(
-            row.printer, frame.camera, now, frame.jpeg, score=shot.score, kind=LAPSE, regions=shot.regions
-        )
-        picture = self._prints.evidence_row(row.printer, kept)
-        if picture is not None:
-            reel.pictures.append(picture)
-        if len(reel.pictures) >= self._settings.pictures:
-            self._thin(row, reel)
+        reel.camera, reel.frame = frame.camera, (frame.boot, frame.seq)
+        try:
+            return self._history.write_evidence(
+                row.printer,
+                frame.camera,
+                now,
+                frame.jpeg,
+                score=shot.score,
+                kind=LAPSE,
+                regions=shot.regions,
+            )
+        except OSError as error:
+            self._trouble(row, error)
+            return None
+
+    def _trouble(self, row: PrintRow, error: Exception) -> None:
+        """Tell once that no pictures can be kept, until one can be again."""
+        reel = self._reels[row.id]
+        if not reel.broken:
+            text = f"no pictures for the time-lapse: {error}; watching goes on"
+            self._told(row.printer, "storage", "warning", text)
+        reel.broken = True
 
     def _thin(self, row: PrintRow, reel: _Reel) -> None:
         """Let every second picture go, except those that somebody wants kept, and take half as many from now on."""
         reel.interval *= 2
-        present = {each.id: each for each in self._prints.lapse(row)}
-        going = [present[each.id] for each in reel.pictures[1::2] if each.id in present]
-        self._prints.drop([each for each in going if not each.pinned])
+        going = {identity for identity, _ in reel.pictures[1::2]}
+        self._prints.drop([each for each in self._prints.lapse(row) if each.id in going and not each.pinned])
         reel.pictures = reel.pictures[::2]
 
     def _found(self, row: PrintRow) -> _Reel:
         """What an earlier run of the hub left of a print."""
         pictures = [each for each in self._prints.lapse(row) if not each.pinned]
         interval = interval_of([each.t for each in pictures], self._settings.interval_s)
-        return _Reel(pictures, interval, pictures[-1].camera if pictures else "")
+        camera = pictures[-1].camera if pictures else ""
+        return _Reel([(each.id, each.t) for each in pictures], interval, camera)
 
     def _newest(self, printer: str, camera: str) -> _Shot | None:
         """The newest frame of the print's camera, or of the first one that has any, while the printer prints."""

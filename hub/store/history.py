@@ -213,6 +213,24 @@ class History:
         regions: Sequence[Region] = (),
     ) -> int:
         """Store a picture: file first, then its row, so that no row ever lacks its file. Raises OSError (disk full)."""
+        stored = self.write_evidence(
+            printer, camera, t, data, event=event, score=score, kind=kind, regions=regions
+        )
+        return self.settle_evidence([stored])[0]
+
+    def write_evidence(
+        self,
+        printer: str,
+        camera: str,
+        t: float,
+        data: bytes,
+        *,
+        event: int | None = None,
+        score: float | None = None,
+        kind: str = EVIDENCE,
+        regions: Sequence[Region] = (),
+    ) -> Mapping[str, Any]:
+        """Write the file only; what comes back is for `settle_evidence`, without which it is swept away."""
         folder = self._folder / printer
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{int(t * 1000)}-{camera}{_SUFFIX[kind]}"
@@ -223,7 +241,7 @@ class History:
             partial.unlink(missing_ok=True)
             raise
         partial.replace(path)
-        row = {
+        return {
             "printer": printer,
             "camera": camera,
             "t": t,
@@ -234,8 +252,11 @@ class History:
             "kind": kind,
             "regions": json.dumps([asdict(each) for each in regions]),
         }
+
+    def settle_evidence(self, stored: Sequence[Mapping[str, Any]]) -> list[int]:
+        """Settle the rows of written files in one transaction, since each waits for the disk; returns their ids."""
         with self._db.write() as db:
-            return int(db.table("evidence").insert(row).last_pk or 0)
+            return [int(db.table("evidence").insert(dict(row)).last_pk or 0) for row in stored]
 
     def evidence(self, printer: str, limit: int = 50, event: int | None = None) -> list[EvidenceRow]:
         """Pictures kept for decisions of one printer, newest first; of one event if asked."""

@@ -13,7 +13,7 @@ from hub.live import CameraLive, Live
 from hub.regions import Region
 from hub.settings import TimelapseSection
 from hub.store import people
-from hub.store.database import Database
+from hub.store.database import Database, StoreError
 from hub.store.history import LAPSE, VIDEO, History
 from hub.store.printers import Printers
 from hub.store.prints import Prints
@@ -148,20 +148,56 @@ def test_a_picture_that_somebody_wants_kept_is_not_thinned_out(world):
     assert world.prints.evidence_row(world.printer, wanted.id) is not None
 
 
-def test_a_full_disk_is_told_once_and_loses_nothing(world, monkeypatch):
+@pytest.mark.parametrize(
+    ("broken", "error"),
+    [
+        ("write_evidence", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))),
+        ("settle_evidence", StoreError("hub.db: No space left on device")),
+    ],
+)
+def test_a_full_disk_is_told_once_and_loses_nothing(world, monkeypatch, broken, error):
     world.begin()
     world.run(1)
 
     def full(*_arguments, **_named):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(world.history, "add_evidence", full)
+        patch.setattr(world.history, broken, full)
         world.run(60, 1)
     assert [each[1:3] for each in world.told] == [("storage", "warning")]
     assert "No space left" in world.told[0][3]
     world.run(20, 61)
     assert world.times() == [0, 61, 71]
+
+
+def test_what_is_due_at_once_waits_for_the_disk_once(world, monkeypatch):
+    """Each transaction waits for the disk, and a hundred printers have a picture due every ten seconds."""
+    printers = Printers(world.database)
+    for number in range(5):
+        other = printers.add(f"Other {number}", "olivia", T0).id
+        world.live.printer(other).state = world.live.printer(world.printer).state
+        world.live.printer(other).online = True
+        frame = Frame(camera="main", boot=1, seq=1, clock=0, time=0, job="a", jpeg=picture(60))
+        world.live.printer(other).cameras["main"] = CameraLive(frame=frame)
+        world.prints.begin(other, "a", "a.gcode", T0)
+    settled = []
+    settle = world.history.settle_evidence
+    monkeypatch.setattr(
+        world.history, "settle_evidence", lambda rows: settled.append(len(rows)) or settle(rows)
+    )
+    world.lapse.tick(T0 + 1)
+    assert settled == [5]
+
+
+def test_what_a_killed_hub_left_is_cleared_away(world):
+    left = world.folder.parent / "film-abc"
+    left.mkdir()
+    (left / "film.webm").write_bytes(b"half")
+    films = world.films()
+    films.start()
+    films.stop()
+    assert not left.exists()
 
 
 # The video
