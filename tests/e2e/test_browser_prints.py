@@ -123,7 +123,7 @@ def test_without_a_video_its_pictures_play(window, left, prints):
 def test_stages_of_a_test_come_by_themselves(window, world, left):
     window.sign_in()
     window.open(f"/p/{left}")
-    window.driver.execute_script("document.getElementById('do-test').click()")  # the page replaces it
+    window.click("#do-test")
     until(lambda: "Testing" in window.text("#trial"))
     [trial] = world.trials.waiting(world.now())
     world.trials.save(trial.id, [], world.now())
