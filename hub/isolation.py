@@ -312,9 +312,8 @@ class _Scene:
             self.probes[self.witness].publish(topic)
         self.traffic()
         for name in self.thieves:
-            for message in self.probes[name].messages():
-                if self.owner in message.topic:
-                    raise Crossed(f"{self.kind(name)} read {self.shown(message.topic)} of another printer")
+            if found := [each for each in self.probes[name].messages() if self.owner in each.topic]:
+                raise Crossed(f"{self.kind(name)} read {self.shown(found[0].topic)} of another printer")
             self.probes[name].unsubscribe(*filters)
         silent = (
             f"; {len(granted)} of {2 * len(filters)} were acknowledged but got nothing" if granted else ""

@@ -10,7 +10,6 @@ import hashlib
 import ssl
 import tempfile
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
@@ -40,11 +39,6 @@ class Shown:
         """SHA-256 of the certificate, as it stands in enrolment lines."""
         leaf = x509.load_pem_x509_certificate(self.chain)
         return hashlib.sha256(leaf.public_bytes(serialization.Encoding.DER)).hexdigest()
-
-    @property
-    def expires(self) -> datetime:
-        """When agents stop accepting it."""
-        return x509.load_pem_x509_certificate(self.chain).not_valid_after_utc
 
 
 def current(section: HubSection) -> Shown:

@@ -11,8 +11,10 @@ from agent.protocol import Ack, Command, Frame, State, Status, pack_ack, pack_co
 from agent.protocol import pack_status as pack_birth
 from agent.session import Message
 from hub import cli, ingest
+from hub.access import Right
 from hub.broker import core
-from hub.broker.probe import DENIED
+from hub.broker.probe import DENIED, Probe
+from hub.sharing import PersonSharing
 from hub.views import NotFound
 from tests.support.hubs import PATIENCE, Owned, start_agent
 from tests.support.pictures import failing, fine, picture
@@ -67,6 +69,25 @@ def untouched(rig, victim: Owned) -> None:
     card = victim.view.printer(victim.id)
     assert (card.phase, card.online) == ("printing", True)
     assert {each.dry for each in victim.view.commands(victim.id)} == {True}
+
+
+# A viewer without checks
+
+
+def test_a_viewer_without_checks_gives_no_credential_that_the_broker_honours(rig, victim, monkeypatch):
+    """Somebody else makes an integration for the victim's printer; the broker and the hub ask for themselves."""
+    monkeypatch.setattr(PersonSharing, "_need", lambda *_: None)
+    made = rig.hub.sharing(rig.person()).add_integration("ha", {victim.id: Right.CONTROL})
+    wish = topics.intent(victim.id, made.id)
+    with Probe(rig.hub.broker.endpoint("plain"), PATIENCE) as probe:
+        assert probe.connect(made.username, made.token, made.username) == 0
+        assert probe.subscribe(topics.state(victim.id), topics.out(victim.id, "event")) == [DENIED, DENIED]
+        probe.publish(wish, made.intents[victim.id]["pause"].encode())
+        probe.ping()
+    assert "intent_refused" not in victim.kinds(), "it did not even reach the hub"
+    rig.hub.ingest.receive(wish, made.intents[victim.id]["pause"].encode(), retained=False)
+    assert "no control of this printer" in victim.event("intent_refused").text
+    untouched(rig, victim)
 
 
 # A broker without rules

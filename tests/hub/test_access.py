@@ -116,6 +116,12 @@ def test_rights_include_the_ones_before_them(right):
         assert not any(may_use(who, each, OTHER) for each in Right)
 
 
+def test_what_is_stored_means_the_same_in_every_version():
+    """Kinds and rights stand in databases, rights as numbers."""
+    assert [(each.name, each.value) for each in Right] == [("VIEW", 1), ("CONTROL", 2), ("OWN", 3)]
+    assert {each.value for each in Kind} == {"hub", "agent", "integration", "worker", "person"}
+
+
 @pytest.mark.parametrize("kind", [Kind.HUB, Kind.AGENT, Kind.WORKER])
 def test_machines_have_no_rights_of_people(kind):
     assert not may_use(Principal(kind, MINE, {MINE: Right.OWN}), Right.VIEW, MINE)

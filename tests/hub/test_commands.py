@@ -230,6 +230,15 @@ def test_a_pause_of_the_agents_own_is_settled_as_that_and_dated_back(scene, stag
     assert scene.order().seq > row.seq
 
 
+@pytest.mark.parametrize("heard", [None, {"boot": 99}])
+def test_a_pause_that_an_earlier_boot_tells_of_is_dated_now(scene, heard):
+    """The clocks of two boots have nothing to do with each other."""
+    scene.live.printer(PRINTER).state = heard and state(clock=660_000, **heard)
+    scene.desk.acknowledged(PRINTER, ack(FALLBACK_PAUSE, "confirmed", reason="the lid"))
+    (row,) = scene.history.commands(PRINTER)
+    assert row.t == scene.time.unix
+
+
 def test_a_step_of_the_agents_own_is_told_and_is_no_command(scene):
     scene.desk.acknowledged(PRINTER, ack(FALLBACK_RUN, "confirmed", reason="silent for 10 min"))
     assert scene.history.commands(PRINTER) == []

@@ -396,6 +396,13 @@ def test_it_is_settled_once_even_if_asked_for_twice_at_once(hub):
     assert [confirmations.settle(row, NOW + 3) for _ in range(2)] == [True, False]
 
 
+def test_who_finds_it_settled_by_another_thread_makes_nothing_known(hub, monkeypatch):
+    shown = Shown(hub)
+    shown.confirm()
+    monkeypatch.setattr(hub.enrolments._confirmations, "settle", lambda *_: False)
+    assert hub.enrolments.settle(NOW + 3) == []
+
+
 def test_a_newer_line_voids_what_waits(hub):
     shown = Shown(hub)
     hub.mint()

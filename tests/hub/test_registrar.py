@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.enrolment import code, parse
+from agent.seal import derive, seal_json
 from hub.credentials import Credentials
 from hub.enrolment import EnrolmentError, Enrolments
 from hub.policy import PrinterSettings
@@ -255,3 +256,15 @@ def test_a_code_confirmed_by_another_process_is_noticed(scene):
     assert not scene.logs_in(answer)
     scene.registrar.reread()
     assert scene.logs_in(answer)
+
+
+def test_a_rotated_credential_is_known_beside_the_old_one(scene):
+    row = scene.registrar.add("olivia", "Prusa")
+    old = scene.enrol(row.id)
+    key = derive(bytes.fromhex(old["key"]), "rotate")
+    sealed = seal_json(key, f"rotate/{row.id}", {"v": 1, "time": int(NOW)})
+    new = scene.registrar.rotate(row.id, sealed.decode(), NOW)
+    assert scene.logs_in(old)
+    assert scene.logs_in(new)
+    assert new["key"] != old["key"]
+    assert scene.registrar.ingest.trusted[row.id].hex() == old["key"], "until the new one is used"
