@@ -68,6 +68,50 @@ def test_allowed(who, action, topic):
     assert may(who, action, topic)
 
 
+M = f"{ROOT}/{MINE}"
+UP = tuple(f"{ROOT}/+/up/{each}" for each in ("status", "state", "frame/+", "ack"))
+
+
+@pytest.mark.parametrize(
+    ("who", "publish", "receive", "subscribe"),
+    [
+        (
+            HUB,
+            {f"{ROOT}/+/dn/cmd", f"{ROOT}/+/dn/want", f"{ROOT}/+/out/#", f"{ROOT}/hub/#", "homeassistant/#"},
+            {*UP, f"{ROOT}/+/intent/+", f"{ROOT}/worker/+/result", "homeassistant/status"},
+            set(),
+        ),
+        (
+            AGENT,
+            {f"{M}/up/status", f"{M}/up/state", f"{M}/up/frame/+", f"{M}/up/ack"},
+            {f"{M}/dn/cmd", f"{M}/dn/want"},
+            set(),
+        ),
+        (WORKER, {f"{ROOT}/worker/w1/result"}, {f"{ROOT}/+/up/frame/+"}, set()),
+        (PERSON, set(), set(), set()),
+        (
+            OPERATOR,
+            {"homeassistant/status", f"{M}/intent/ha"},
+            {
+                f"{ROOT}/hub/#",
+                "homeassistant/device/printwarden_hub/config",
+                "homeassistant/+/printwarden_hub/+/config",
+                *(f"{M}/up/{each}" for each in ("status", "state", "frame/+")),
+                f"{M}/out/#",
+                f"homeassistant/device/ha_{MINE}/config",
+                f"homeassistant/+/ha_{MINE}/+/config",
+            },
+            {"homeassistant/+/+/config", "homeassistant/+/+/+/config"},
+        ),
+    ],
+    ids=lambda each: each.kind if isinstance(each, Principal) else "",
+)
+def test_the_whole_of_what_each_kind_may(who, publish, receive, subscribe):
+    found = grants(who)
+    assert (set(found.publish), set(found.receive), set(found.subscribe)) == (publish, receive, subscribe)
+    assert found.share == (who.kind in (Kind.HUB, Kind.WORKER))
+
+
 @pytest.mark.parametrize(
     ("who", "action", "topic"),
     [
