@@ -11,6 +11,7 @@ from pathlib import Path
 from selenium import webdriver
 
 from tests.support.debian import require
+from tests.support.waiting import until
 
 PICTURES = Path(__file__).parents[2] / "build" / "screenshots"
 FLAGS = (
@@ -47,8 +48,14 @@ def chromium() -> Iterator[webdriver.Chrome]:
 
 def shoot(driver: webdriver.Chrome, name: str) -> None:
     """Keep a picture of the whole page in build/screenshots."""
-    size = driver.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]
+    size = until(lambda: _size(driver))
     area = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
     taken = driver.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": area})
     PICTURES.mkdir(parents=True, exist_ok=True)
     (PICTURES / f"{name}.png").write_bytes(base64.b64decode(taken["data"]))
+
+
+def _size(driver: webdriver.Chrome) -> dict[str, float] | None:
+    """Of the whole page in CSS pixels; a busy browser has laid nothing out yet."""
+    size = driver.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]
+    return size if size["width"] and size["height"] else None
