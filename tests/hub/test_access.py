@@ -93,9 +93,9 @@ UP = tuple(f"{ROOT}/+/up/{each}" for each in ("status", "state", "frame/+", "ack
             OPERATOR,
             {"homeassistant/status", f"{M}/intent/ha"},
             {
-                f"{ROOT}/hub/#",
-                "homeassistant/device/printwarden_hub/config",
-                "homeassistant/+/printwarden_hub/+/config",
+                *(f"{ROOT}/hub/{each}" for each in ("status", "health", "ha")),
+                "homeassistant/device/ha_hub/config",
+                "homeassistant/+/ha_hub/+/config",
                 *(f"{M}/up/{each}" for each in ("status", "state", "frame/+")),
                 f"{M}/out/#",
                 f"homeassistant/device/ha_{MINE}/config",
