@@ -168,9 +168,8 @@ class _Scene:
         """The owner's integration, which sees what only the hub may write for it."""
         probe = self.enter(self.ally)
         base = f"{topics.ROOT}/{self.owner}"
-        probe.subscribe(
-            f"{base}/up/state", f"{base}/out/#", f"{topics.ROOT}/hub/#", f"{DISCOVERY}/+/+/config"
-        )
+        probe.subscribe(f"{base}/up/state", f"{base}/out/#", f"{DISCOVERY}/+/+/config")
+        probe.subscribe(topics.hub("status"), topics.hub(self.ally[2:]))
         return probe
 
     def traffic(self) -> list[Publish]:
@@ -245,6 +244,7 @@ class _Scene:
                 topics.ack(each),
             ),
             *(topics.frame(each, "main"), topics.out(each, "verdict"), topics.hub("status")),
+            topics.hub(self.ally[2:]),
             self.discovery(),
             *(self.wish(self.ally), self.wish(self.rival)),
         ]
@@ -302,17 +302,20 @@ class _Scene:
         filters += [f"{base}/#", f"{base}/dn/#", f"{base}/dn/cmd", f"{base}/up/state", f"{DISCOVERY}/#"]
         filters += [f"$share/thieves/{topics.ROOT}/#", f"$share/thieves/{base}/dn/cmd"]
         filters += [f"{base}/out/#", f"{topics.ROOT}/+/intent/+", self.discovery(), f"{DISCOVERY}/+/+/config"]
+        filters += [f"{topics.ROOT}/hub/#", topics.hub(self.ally[2:])]
         granted = [
             each
             for name in self.thieves
             for each in filters
             if self.probes[name].subscribe(each)[0] != DENIED
         ]
-        for topic in (topics.out(self.owner, "verdict"), self.discovery()):
+        theirs = (topics.out(self.owner, "verdict"), topics.hub(self.ally[2:]), self.discovery())
+        for topic in theirs:
             self.probes[self.witness].publish(topic)
         self.traffic()
         for name in self.thieves:
-            if found := [each for each in self.probes[name].messages() if self.owner in each.topic]:
+            messages = self.probes[name].messages()
+            if found := [each for each in messages if self.owner in each.topic or each.topic in theirs]:
                 raise Crossed(f"{self.kind(name)} read {self.shown(found[0].topic)} of another printer")
             self.probes[name].unsubscribe(*filters)
         silent = (
