@@ -10,7 +10,7 @@ from hub.print_views import PrintDetail
 from hub.store.history import EventRow, EvidenceRow
 from hub.store.prints import FeedbackRow
 from hub.views import PrinterCard, UserView
-from web import words
+from web import print_words, words
 from web.curve import Curve, curve
 from web.site import site
 
@@ -54,6 +54,7 @@ def print_page(view: UserView, printer: str, identity: int, *, everything: bool)
         "curve": _curve(detail, card, now),
         "decisions": _decisions(detail),
         "others": _others(detail),
+        "log": _log(detail),
         "warnings": sum(event.kind == "suspected" for event in detail.events),
         "alarms": sum(event.kind == "failing" for event in detail.events),
         "said": {each.evidence: each for each in detail.said},
@@ -83,6 +84,13 @@ def _decisions(detail: PrintDetail) -> list[Decided]:
         for event in detail.events
         if event.kind in DECISIONS or event.id in pictures
     ]
+
+
+def _log(detail: PrintDetail) -> list[tuple[float, str, str]]:
+    """What happened and what was ordered as time, level and words, oldest first."""
+    events = [(event.t, event.level, event.text) for event in detail.events]
+    orders = [(row.t, "info", print_words.order(row)) for row in detail.commands]
+    return sorted(events + orders)
 
 
 def _others(detail: PrintDetail) -> list[EvidenceRow]:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from hub.print_views import PictureDetail, PrintDetail
-from hub.store.history import LAPSE, EventRow
+from hub.store.history import LAPSE, CommandRow, EventRow
 from hub.store.prints import FALSE_ALARM, MISSED, FeedbackRow, PrintRow
-from web.words import Told, asked_by, percent
+from web.words import Told, asked_by, percent, stage
 
 _OUTCOMES = {
     "running": Told("ok", "Running"),
@@ -80,6 +80,12 @@ def marked(row: PrintRow) -> str:
 def question(picture: PictureDetail) -> str:
     """What is asked about a picture."""
     return "Was a failure missed here?" if picture.row.kind == LAPSE else "Was the hub right?"
+
+
+def order(row: CommandRow) -> str:
+    """A command and how far it came."""
+    outcome = f": {row.outcome}" if row.outcome else ""
+    return f"{row.action}, asked for by {asked_by(row.initiator)}: {stage(row)}{outcome}"
 
 
 def decided(event: EventRow) -> list[tuple[str, str]]:

@@ -309,6 +309,17 @@ def test_the_pictures_before_a_decision_are_shown_beside_it(bench, add, world, o
     )
 
 
+def test_orders_stand_among_the_events_in_their_order(bench, add, world, olivia):
+    row = add("a.gcode", 1, 600, "running")
+    olivia.post(f"/p/{bench}/order", {"action": "pause"})
+    world.history.add_event(bench, time.time() + 1, "paused", "info", "paused, confirmed by the printer")
+    page = olivia.get(f"/p/{bench}/prints/{row}").text
+    order = [
+        page.index(words) for words in ("Print started", "Pause, asked for by olivia", "Paused, confirmed")
+    ]
+    assert order == sorted(order)
+
+
 def test_events_of_a_printer_lead_to_their_picture_and_print(bench, alarmed, world, olivia):
     first, second = kept(world, bench, alarmed)
     page = olivia.get(f"/p/{bench}").text
