@@ -7,12 +7,13 @@ in ignored zones never count.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from hub.score import log_odds
 
 Heat = NDArray[np.float32]
 Cells = NDArray[np.bool_]
@@ -20,11 +21,8 @@ Point = Sequence[float]
 
 #: A habit is what all but this share of a good print's pictures stayed below, and needs so many pictures.
 QUANTILE, LEAST_PICTURES = 0.95, 30
-#: The network's own score is the mean of its hottest cells; so many are looked at to see how far it falls.
-TOP_CELLS = 4
 #: After so many good prints the oldest one is all but forgotten.
 MEMORY_PRINTS = 5
-_EDGE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -62,13 +60,11 @@ def accepted(heats: Sequence[Heat], before: Heat | None) -> Heat:
     return np.asarray(most, np.float32)
 
 
-def raised(habit: Habit | None, looked_at: Heat | None) -> Habit | None:
-    """A habit with what was looked at in this print on top."""
-    if looked_at is None:
-        return habit
-    if habit is None or habit.cells.shape != looked_at.shape:
-        return Habit(looked_at, 0)
-    return Habit(np.maximum(habit.cells, looked_at), habit.prints)
+def usual(habit: Habit | None, looked_at: Heat | None, shape: tuple[int, ...]) -> Heat | None:
+    """What each cell has to rise above: the camera's habit, and what was looked at in this print."""
+    known = [cells for cells in (habit.cells if habit else None, looked_at) if cells is not None]
+    fitting = [cells for cells in known if cells.shape == shape]
+    return np.asarray(np.max(fitting, axis=0), np.float32) if fitting else None
 
 
 def zone_cells(zones: Sequence[Sequence[Point]], rows: int, columns: int) -> Cells:
@@ -81,32 +77,17 @@ def zone_cells(zones: Sequence[Sequence[Point]], rows: int, columns: int) -> Cel
     return inside
 
 
-def evidence(
-    score: float,
-    heat: Heat | None,
-    habit: Habit | None,
-    ignored: Cells | None,
-    before: Heat | None = None,
-) -> float:
-    """The score of one picture after habit and ignored zones; one half when they alone made it look fine.
+def places(score: float, heat: Heat, ignored: Cells | None) -> Heat:
+    """How far each cell speaks for a failure, 0 to 1: the hottest one as far as the whole picture does, no cell further.
 
-    The network's score falls as far as the mean of its hottest cells does. It never rises. With `before`, what an
-    earlier picture showed, a cell counts only as far as it was hot then too: a tangle stays where it is.
+    Cells in ignored zones say nothing for a failure.
     """
-    if heat is None or (habit is None and ignored is None and before is None):
-        return score
-    now = _logit(heat)
-    after = now.copy()
-    if before is not None and before.shape == heat.shape:
-        after = np.minimum(after, _logit(before))
-    if habit is not None and habit.cells.shape == heat.shape:
-        after -= np.maximum(0.0, _logit(habit.cells))
+    cells = log_odds(np.nan_to_num(heat))
+    cells += log_odds(score) - cells.max()
+    seen = 1.0 / (1.0 + np.exp(-cells))
     if ignored is not None and ignored.shape == heat.shape:
-        after[ignored] = _logit(np.zeros(1))[0]
-    held = min(1 - 1e-6, max(1e-6, score))
-    value = math.log(held / (1 - held)) - max(0.0, _top(now) - _top(after))
-    result = 1.0 / (1.0 + math.exp(-value))
-    return 0.5 if score >= 0.5 > result else result
+        seen[ignored] = 0.0
+    return np.asarray(seen, np.float32)
 
 
 def _corners(zone: Sequence[Point]) -> list[tuple[float, float]]:
@@ -124,12 +105,3 @@ def _within(corners: Sequence[tuple[float, float]], x: NDArray[np.float64], y: N
             crosses = (ay > y) != (by > y)
             inside ^= crosses & (x < (bx - ax) * (y - ay) / (by - ay) + ax)
     return inside
-
-
-def _logit(heat: NDArray[np.floating]) -> NDArray[np.float64]:
-    held = np.clip(np.nan_to_num(heat.astype(np.float64)), _EDGE, 1 - _EDGE)
-    return np.asarray(np.log(held / (1 - held)), np.float64)
-
-
-def _top(cells: NDArray[np.float64]) -> float:
-    return float(np.sort(cells, axis=None)[-TOP_CELLS:].mean())

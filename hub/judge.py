@@ -7,13 +7,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from agent.protocol import Frame
 from hub import policy, score
-from hub.habits import Cells, Habit, Heat, accepted, evidence, raised, zone_cells
+from hub.habits import Cells, Habit, Heat, accepted, places, usual, zone_cells
 from hub.live import Live
 from hub.policy import Decision, PrinterSettings
 from hub.regions import Region
@@ -21,8 +21,6 @@ from hub.score import Evidence, ScoreSettings
 
 #: So many frames are remembered; what they showed was looked at when a person lets a print go on.
 RECENT = 64
-#: A tangle was hot at its place at some time in so many seconds before.
-STAYS_S = 30.0
 #: A frame with less than this share of a camera's usual detail is blurred, or something is in front of the lens.
 BLURRED = 0.6
 
@@ -48,7 +46,7 @@ class Scored:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What one more frame led to. `suspicion` is at least the certainty: how sure this frame alone would make it.
+    """What one more frame led to. `suspicion` is at least the certainty: how sure it were if the network had no doubt.
 
     `settings` are those that it was judged by, `quiet` whether that fell into the printer's quiet hours.
     """
@@ -74,38 +72,35 @@ class _Case:
     seen: dict[str, tuple[Region, ...]] = field(default_factory=dict)
     habits: dict[str, Habit] = field(default_factory=dict)
     ignored: dict[str, Cells] = field(default_factory=dict)
-    recent: dict[str, deque[tuple[float, Heat]]] = field(default_factory=dict)
+    recent: dict[str, deque[Heat]] = field(default_factory=dict)
     accepted: dict[str, Heat] = field(default_factory=dict)
     detail: dict[str, float] = field(default_factory=dict)
     phase: str = ""
     failed: bool = False
 
-    def value(self, scored: Scored, apart: float) -> tuple[float | None, float | None]:
-        """How far one frame speaks for a failure, 0 to 1, or None when it says nothing either way.
-
-        The first value holds together with what was seen at the same place `apart` seconds before, the second one on
-        its own: enough to look closer, not enough to decide.
-        """
+    def places(self, scored: Scored) -> float | Heat | None:
+        """How far one frame speaks for a failure, by place where it has heat; None when it says nothing."""
         camera, heat = scored.frame.camera, scored.heat
         if scored.score is None or self._blurred(scored):
-            return None, None
-        if not score.fresh(scored.regions, self.acknowledged.get(camera, ())):
-            known = min(scored.score, 0.5)  # known to a person: no evidence, but the camera still sees
-            return known, known
+            return None
+        known = not score.fresh(scored.regions, self.acknowledged.get(camera, ()))
+        limit = (
+            0.5 if known else 1.0
+        )  # known to a person: nothing against the print, but the camera still sees
         if heat is None:
-            return scored.score, scored.score
+            return min(scored.score, limit)
         if camera not in self.ignored and self.settings.zones.get(camera):
             self.ignored[camera] = zone_cells(self.settings.zones[camera], *heat.shape)
-        habit, ignored = raised(self.habits.get(camera), self.accepted.get(camera)), self.ignored.get(camera)
-        before = self._before(camera, scored.received - apart, heat)
-        self.recent.setdefault(camera, deque(maxlen=RECENT)).append((scored.received, heat))
-        alone = evidence(scored.score, heat, habit, ignored)
-        return evidence(scored.score, heat, habit, ignored, before), alone
+        self.recent.setdefault(camera, deque(maxlen=RECENT)).append(heat)
+        return np.minimum(places(scored.score, heat, self.ignored.get(camera)), np.float32(limit))
 
-    def _before(self, camera: str, t: float, heat: Heat) -> Heat:
-        """The most that each place showed in the frames no younger than `t` and not stale; nothing without any."""
-        older = [each for then, each in self.recent.get(camera, ()) if t - STAYS_S <= then <= t]
-        return accepted(older, None) if older else np.zeros_like(heat)
+    def usual(self, scored: Scored) -> float | Heat:
+        """What the frame has to rise above to speak for a failure."""
+        camera, heat = scored.frame.camera, scored.heat
+        if heat is None:
+            return 0.5
+        found = usual(self.habits.get(camera), self.accepted.get(camera), heat.shape)
+        return 0.5 if found is None else found
 
     def _blurred(self, scored: Scored) -> bool:
         """Whether the frame shows far less detail than this camera's frames usually do."""
@@ -124,7 +119,7 @@ class _Case:
         """What is seen now was looked at by a person: hold it against the print no longer."""
         self.acknowledged = dict(self.seen)
         for camera, heats in self.recent.items():
-            self.accepted[camera] = accepted([heat for _, heat in heats], self.accepted.get(camera))
+            self.accepted[camera] = accepted(heats, self.accepted.get(camera))
         self.evidence = {camera: score.reset(each) for camera, each in self.evidence.items()}
         self.memory = policy.release(self.memory)
 
@@ -147,6 +142,7 @@ class Judge:
         self._settings_of = settings_of
         self.decided = decided
         self._scoring = scoring or ScoreSettings()
+        self._trusting = replace(self._scoring, doubt=0.0)
         self._cases: dict[str, _Case] = {}
         self._lock = threading.Lock()
 
@@ -207,10 +203,9 @@ class Judge:
         self._follow_phase(case, phase, job)
         camera, t = scored.frame.camera, scored.received
         case.seen[camera] = scored.regions
-        before = case.evidence.get(camera, Evidence())
-        value, alone = case.value(scored, self._scoring.settle_s)
-        case.evidence[camera] = score.update(before, value, t, self._scoring)
-        hint = score.certainty(score.update(before, alone, t, self._scoring), self._scoring)
+        before, seen, usual = case.evidence.get(camera, Evidence()), case.places(scored), case.usual(scored)
+        case.evidence[camera] = score.update(before, seen, t, self._scoring, usual)
+        hint = score.certainty(score.update(before, seen, t, self._trusting, usual), self._scoring)
         certainty = score.combined(case.evidence, self._scoring, t, vote=case.settings.vote)
         if case.failed and policy.retry_due(case.memory, t):
             case.memory, case.failed = policy.release(case.memory), False

@@ -1,37 +1,55 @@
-"""Evidence over time: a sequential test on the calibrated scores of single frames. Pure.
+"""Evidence over time: a sequential test on the calibrated scores of single frames, place by place. Pure.
 
-Each frame adds its log-likelihood ratio (failing against fine), limited so that no single picture decides, and
-weighted by the time since the last one, since two pictures of the same second are almost the same evidence. The sum
-never falls below zero (Page's cumulative sum), so an hour of good pictures does not have to be outweighed first. With
-the prior probability that a print is failing it gives the certainty that people set their thresholds in.
+Each frame adds its log-likelihood ratio (failing against fine) to every place of the picture, limited so that no
+single picture decides, and weighted by the time since the last one, since pictures of the same few seconds are almost
+the same evidence. A tangle stays where it is; what wanders about adds up nowhere. No sum falls below zero (Page's
+cumulative sum), so an hour of good pictures does not have to be outweighed first. With the prior probability that a
+print is failing the surest place gives the certainty that people set their thresholds in.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Sums = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class ScoreSettings:
-    """Parameters of the test. Times in seconds, evidence in nats."""
+    """Parameters of the test. Times in seconds, evidence in nats.
+
+    `doubt` is how far a picture must rise above even odds before it speaks for a failure: a network is too sure of
+    cameras that it does not know. `hidden` is the share of pictures in which something may cover a failure, so that
+    a picture without it is weak evidence against it. Pictures within `settle_s` are one piece of evidence.
+    """
 
     prior: float = 0.001
     frame_limit: float = 2.5
-    settle_s: float = 2.0
+    doubt: float = 0.8
+    hidden: float = 0.3
+    settle_s: float = 5.0
     stale_s: float = 30.0
     half_life_s: float = 60.0
     headroom: float = 4.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evidence:
-    """What one camera has seen so far: the sum, and the time of the newest frame that counted."""
+    """What one camera has seen so far: a sum for each place, and the time of the newest frame that counted."""
 
-    total: float = 0.0
+    sums: Sums = field(default_factory=lambda: np.zeros(1))
     t: float | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Evidence) and self.t == other.t and np.array_equal(self.sums, other.sums)
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 class Box(Protocol):
@@ -48,29 +66,36 @@ class Box(Protocol):
 
 
 def update(
-    evidence: Evidence, score: float | None, t: float, settings: ScoreSettings, baseline: float = 0.5
+    evidence: Evidence,
+    score: float | NDArray[np.floating] | None,
+    t: float,
+    settings: ScoreSettings,
+    baseline: float | NDArray[np.floating] = 0.5,
 ) -> Evidence:
     """The evidence after one more frame.
 
-    `score` is the calibrated probability that the picture shows a failure; None or NaN (hidden, dark, blurred) is no
-    evidence either way. A frame not newer than the last one, or without a time, changes nothing. `baseline` is the
-    score this camera gives to prints that end well; only what rises above it (and above one half) speaks for a
-    failure.
+    `score` is the calibrated probability that the picture shows a failure, for each place or for all of it; None or
+    NaN (hidden, dark, blurred) is no evidence either way. A frame not newer than the last one, or without a time,
+    changes nothing. `baseline` is what this camera shows in prints that end well: only what rises above it speaks for
+    a failure. Places of another grid than before start afresh.
     """
-    if score is None or math.isnan(score) or not math.isfinite(t):
+    if score is None or not math.isfinite(t) or (evidence.t is not None and t <= evidence.t):
         return evidence
-    if evidence.t is not None and t <= evidence.t:
+    seen = np.atleast_1d(np.asarray(score, np.float64))
+    if np.isnan(seen).all():
         return evidence
     gap = settings.settle_s if evidence.t is None else t - evidence.t
-    faded = evidence.total * 0.5 ** (max(0.0, gap - settings.stale_s) / settings.half_life_s)
-    step = _logit(score) - max(0.0, _logit(baseline))
-    step = max(-settings.frame_limit, min(settings.frame_limit, step)) * min(1.0, gap / settings.settle_s)
-    return Evidence(max(0.0, min(_ceiling(settings), faded + step)), t)
+    before = evidence.sums if evidence.sums.shape == seen.shape else np.zeros(seen.shape)
+    faded = before * 0.5 ** (max(0.0, gap - settings.stale_s) / settings.half_life_s)
+    step = log_odds(seen) - np.fmax(settings.doubt, log_odds(baseline))
+    step = np.minimum(np.maximum(step, math.log(settings.hidden)), settings.frame_limit)
+    step = np.where(np.isnan(step), 0.0, step) * min(1.0, gap / settings.settle_s)
+    return Evidence(np.minimum(np.maximum(faded + step, 0.0), _ceiling(settings)), t)
 
 
 def certainty(evidence: Evidence, settings: ScoreSettings) -> float:
     """How sure it is that the print is failing, 0 to 1, after all frames so far."""
-    return 1.0 / (1.0 + math.exp(-(evidence.total + _logit(settings.prior))))
+    return 1.0 / (1.0 + math.exp(-(float(evidence.sums.max()) + _prior(settings))))
 
 
 def combined(
@@ -101,17 +126,22 @@ def fresh(seen: Sequence[Box], acknowledged: Sequence[Box], growth: float = 1.4)
 
 def reset(evidence: Evidence) -> Evidence:
     """The evidence of a new job or after an acknowledgement: nothing is held against it, time goes on."""
-    return replace(evidence, total=0.0)
+    return Evidence(np.zeros(evidence.sums.shape), evidence.t)
+
+
+def log_odds(probability: float | NDArray[np.floating]) -> Sums:
+    """The log-odds of probabilities, held within what floating point can tell from certainty; NaN stays NaN."""
+    held = np.minimum(np.maximum(np.asarray(probability, np.float64), 1e-6), 1.0 - 1e-6)
+    return np.asarray(np.log(held / (1.0 - held)), np.float64)
+
+
+def _prior(settings: ScoreSettings) -> float:
+    return math.log(settings.prior / (1.0 - settings.prior))
 
 
 def _ceiling(settings: ScoreSettings) -> float:
     """Beyond this certainty more of the same adds nothing, so that a cleared failure is forgotten soon."""
-    return -2.0 * _logit(settings.prior) + settings.headroom
-
-
-def _logit(probability: float) -> float:
-    held = min(1.0 - 1e-6, max(1e-6, probability))
-    return math.log(held / (1.0 - held))
+    return -2.0 * _prior(settings) + settings.headroom
 
 
 def _area(boxes: Iterable[Box]) -> float:

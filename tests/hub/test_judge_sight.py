@@ -7,8 +7,10 @@ from agent.protocol import Frame, State
 from hub.habits import habit_of
 from hub.judge import Judge, Scored
 from hub.live import Live
+from hub.pace import Pace, PaceSettings
 from hub.policy import PrinterSettings
 
+PACE = Pace(PaceSettings(), {}.get, print)
 PLACE, OTHER = (slice(1, 3), slice(1, 3)), (slice(5, 7), slice(5, 7))
 
 
@@ -90,7 +92,7 @@ def test_what_wanders_about_is_looked_at_closer_but_decides_nothing(scene):
     scene.t += 40
     for spot in spots[1:]:
         assert scene.see(spot, count=1) == "ok"
-        assert scene.last.suspicion > scene.last.certainty
+        assert PACE.suspects(scene.last.suspicion)
         scene.t += 40
 
 
