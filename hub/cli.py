@@ -12,7 +12,7 @@ from pathlib import Path
 
 from agent import __version__
 from agent.settings import SettingsError
-from hub import admin, broker_cli, detection_cli, events_cli, logs, people_cli, print_cli
+from hub import admin, broker_cli, detection_cli, events_cli, logs, people_cli, print_cli, tuning_cli
 from hub.app import Hub, HubError
 from hub.broker.embedded import BrokerError
 from hub.clips import ClipError
@@ -90,6 +90,7 @@ def _parser(make_viewer: MakeViewer) -> argparse.ArgumentParser:
     detection_cli.add_commands(commands)
     print_cli.add_commands(commands)
     events_cli.add_commands(commands)
+    tuning_cli.add_commands(commands)
     return parser
 
 

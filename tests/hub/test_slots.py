@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 
 from hub.slots import Arrival, Slots
 from tests.support.messages import OTHER, PRINTER, frame
@@ -38,6 +39,27 @@ def test_cameras_are_served_in_the_order_in_which_they_began_to_wait():
         (PRINTER[0], "side", 2),
         (OTHER[0], "main", 3),
     ]
+
+
+def test_a_hundred_suspicious_printers_get_the_same_share():
+    """Each sends twice a second, and a quiet one every 10 s, to a hub that can score 60 a second: all are served."""
+    slots, served, waited = Slots(), Counter(), []
+    for tick in range(600):  # a minute in tenths of a second
+        for number in range(100):
+            if (tick + number) % 5 == 0:
+                slots.put(Arrival(f"p{number}", frame(tick), tick / 10))
+        if tick % 100 == 0:
+            slots.put(Arrival("quiet", frame(tick), tick / 10))
+        for _ in range(min(6, slots.waiting())):
+            taken = slots.take()
+            served[taken.printer] += 1
+            waited.append((taken.printer, tick / 10 - taken.received))
+    shares = [served[f"p{number}"] for number in range(100)]
+    assert max(shares) - min(shares) <= 1
+    assert min(shares) >= 30, "every one is judged at least every two seconds"
+    assert served["quiet"] == 6
+    assert max(wait for printer, wait in waited if printer != "quiet") <= 0.5, "and by a picture of just now"
+    assert max(wait for printer, wait in waited if printer == "quiet") <= 2.0
 
 
 def test_a_taker_waits_for_a_frame():
