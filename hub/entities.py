@@ -20,6 +20,7 @@ ONLINE, OFFLINE = "online", "offline"
 EVENTS = (
     "suspected",
     "failing",
+    "moved",
     "paused",
     "resumed",
     "cancelled",

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from hub import evaluation_displaced
 from hub.evaluation import facts_of
 from hub.evaluation_data import AMBIGUOUS, FAILURE, GOOD
 from hub.evaluation_films import backs, failing_films, good_films
@@ -92,6 +93,11 @@ def growth(rules: Sequence[Rule], films: Iterable[Film], look: Any, known: Any) 
         for run in all_of_rule:
             sorts.setdefault(run.film.sort, []).append(run)
         table[name] = {sort: _figures(chosen) for sort, chosen in sorts.items()}
+        table[name]["all"]["where paused"] = {
+            other: _where_both(sorts["all"], [r for r in others if r.film.sort != "resumed"])
+            for other, others in runs.items()
+            if other != name
+        }
     return table
 
 
@@ -226,6 +232,7 @@ def measure(options: argparse.Namespace, detector: Detector, looks: Looks) -> Re
     result["real prints"] = {
         "shipped model": real_prints(data, lambda f: looks.look(f, (data / f).read_bytes))
     }
+    result["moved parts"] = evaluation_displaced.measure(evaluation_displaced.clips(good))
     if options.held_out:
         result["real prints"]["rig held out"] = real_prints(data, _held_out(options.held_out, detector))
     return result
@@ -262,6 +269,7 @@ def _figures(runs: Sequence[Run]) -> Result:
         "recall": len(paused) / len(runs),
         "median_s_to_warn": _median(warned),
         "median_s_to_pause": _median(paused),
+        "median_s_to_pause_of_all": _median(paused + [math.inf] * (len(runs) - len(paused))),
         "false_pauses_before": sum(run.false(run.pauses) for run in runs),
         "from_first_frame": len(first),
         "from_first_frame_paused": sum(run.caught(run.pauses) is not None for run in first),
@@ -275,12 +283,25 @@ def _figures(runs: Sequence[Run]) -> Result:
     return figures
 
 
+def _where_both(own: Sequence[Run], others: Sequence[Run]) -> Result:
+    """The seconds of two rules, over the films that both paused."""
+    pairs = [(a.caught(a.pauses), b.caught(b.pauses)) for a, b in zip(own, others, strict=True)]
+    both = [(a, b) for a, b in pairs if a is not None and b is not None]
+    return {
+        "films": len(both),
+        "median_s": _median([a for a, _ in both]),
+        "median_s_other": _median([b for _, b in both]),
+    }
+
+
 def _again(film: Film) -> float:
     return 0.0 if math.isinf(film.again) else film.again
 
 
 def _median(values: Sequence[float]) -> float | None:
-    return float(statistics.median(values)) if values else None
+    """None without values, and when the middle one never happened."""
+    middle = float(statistics.median(values)) if values else math.inf
+    return middle if math.isfinite(middle) else None
 
 
 if __name__ == "__main__":

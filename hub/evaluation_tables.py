@@ -40,16 +40,19 @@ def tables(result: Result) -> str:
         parts += [
             f"### Films, {history}",
             _main(part),
+            _paired(part["growth"]),
             f"By sort of film, {history} (paused / films, median seconds to pause):",
         ]
         parts.append(_sorts(part["growth"]))
     for name, part in result["real prints"].items():
         parts += [f"### Real prints of fixed cameras, {name}", _real(part)]
-    return "\n\n".join(parts)
+    if "moved parts" in result:
+        parts += ["### Parts that come loose (the second signal)", _moved(result["moved parts"])]
+    return "\n\n".join(part for part in parts if part)
 
 
 def _main(part: Result) -> str:
-    head = ("rule", "recall", "from the first frame", "s to warn", "s to pause", "false pauses in good prints",
+    head = ("rule", "recall", "from the first frame", "s to warn", "s to pause", "misses counted", "false pauses in good prints",
             "per 100 h", "false warnings per 100 h", "re-pauses of the same", "paused when it grew again")  # fmt: skip
     rows = []
     for name, sorts in part["growth"].items():
@@ -61,6 +64,7 @@ def _main(part: Result) -> str:
                 f"{every['from_first_frame_paused']}/{every['from_first_frame']}",
                 _number(every["median_s_to_warn"]),
                 _number(every["median_s_to_pause"]),
+                _number(every["median_s_to_pause_of_all"]),
                 f"{quiet['pauses']} in {quiet['hours']:.1f} h",
                 _number(quiet["pauses_per_100_h"]),
                 _number(quiet["warnings_per_100_h"]),
@@ -69,6 +73,17 @@ def _main(part: Result) -> str:
             )
         )
     return _table(head, rows)
+
+
+def _paired(growth: Result) -> str:
+    """How long this hub's rule takes where another one paused as well."""
+    name, first = next(iter(growth.items()))
+    told = [
+        f"{pair['films']} films that {other} paused too: {_number(pair['median_s'])} s against {_number(pair['median_s_other'])} s"
+        for other, pair in first["all"]["where paused"].items()
+        if pair["films"]
+    ]
+    return f"Median seconds to a pause of {name} on the " + "; on the ".join(told) + "." if told else ""
 
 
 def _sorts(growth: Result) -> str:
@@ -100,6 +115,13 @@ def _real(part: Result) -> str:
         for name, r in part.items()
     ]
     return _table(head, rows)
+
+
+def _moved(part: Result) -> str:
+    kinds = part["kinds"]
+    row = [f"{each['noticed']}/{each['films']}" for each in kinds.values()]
+    false = f"{part['false_alarms']} in {part['hours']:.1f} h"
+    return _table((*kinds, "false alarms in the same prints as they are"), [(*row, false)])
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -10,9 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from agent.protocol import Frame
+from agent.protocol import NOT_PRINTING, Frame
 from hub import policy, score
+from hub.displaced import Past
 from hub.habits import Cells, Habit, Heat, accepted, places, usual, zone_cells
 from hub.live import Live
 from hub.policy import Decision, PrinterSettings
@@ -32,7 +34,8 @@ class Scored:
     """One frame and what the network made of it; `score` is None when the picture says nothing (dark).
 
     `heat` has a probability for each cell; without it neither habits nor zones can be taken into account.
-    `detail` is how sharp the picture is, in a measure that only compares pictures of one camera.
+    `detail` is how sharp the picture is, in a measure that only compares pictures of one camera, `small` the picture
+    in grey, to be compared with its past.
     """
 
     printer: str
@@ -42,13 +45,15 @@ class Scored:
     regions: tuple[Region, ...]
     heat: Heat | None = None
     detail: float | None = None
+    small: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True)
 class Judgement:
     """What one more frame led to. `suspicion` is at least the certainty: how sure it were if the network had no doubt.
 
-    `settings` are those that it was judged by, `quiet` whether that fell into the printer's quiet hours.
+    `settings` are those that it was judged by, `quiet` whether that fell into the printer's quiet hours. `moved` is
+    what to do about a part that is no longer where it was, `moved_certainty` how sure that is.
     """
 
     scored: Scored
@@ -58,6 +63,33 @@ class Judgement:
     suspicion: float | None = None
     settings: PrinterSettings = field(default_factory=PrinterSettings)
     quiet: bool = False
+    moved: Decision = policy.NOTHING
+    moved_certainty: float | None = None
+
+
+@dataclass
+class _Parts:
+    """What is remembered of where one printer's parts stand."""
+
+    memory: policy.Memory = field(default_factory=policy.Memory)
+    evidence: dict[str, Evidence] = field(default_factory=dict)
+    pasts: dict[str, Past] = field(default_factory=dict)
+
+    def certainty(self, scored: Scored, scoring: ScoreSettings, vote: str) -> float | None:
+        """How sure it is, after one more frame, that a part is no longer where it was."""
+        camera, t = scored.frame.camera, scored.received
+        before = self.evidence.get(camera, Evidence())
+        past = self.pasts.setdefault(camera, Past())
+        said = None if scored.small is None else past.look(scored.small, t)
+        self.evidence[camera] = score.update(before, said, t, scoring)
+        return score.combined(self.evidence, scoring, t, vote=vote)
+
+    def accept(self) -> None:
+        """A person has looked at where they stand now."""
+        for past in self.pasts.values():
+            past.accept()
+        self.evidence = {camera: score.reset(each) for camera, each in self.evidence.items()}
+        self.memory = policy.release(self.memory)
 
 
 @dataclass
@@ -75,6 +107,7 @@ class _Case:
     recent: dict[str, deque[Heat]] = field(default_factory=dict)
     accepted: dict[str, Heat] = field(default_factory=dict)
     detail: dict[str, float] = field(default_factory=dict)
+    parts: _Parts = field(default_factory=_Parts)
     phase: str = ""
     failed: bool = False
 
@@ -113,7 +146,13 @@ class _Case:
     def new_job(self) -> None:
         """A new print has a clean record."""
         self.acknowledged, self.accepted, self.recent, self.failed = {}, {}, {}, False
+        self.parts = _Parts()
         self.evidence = {camera: score.reset(each) for camera, each in self.evidence.items()}
+
+    def release(self) -> None:
+        """What was decided may be decided anew."""
+        self.memory, self.parts.memory = policy.release(self.memory), policy.release(self.parts.memory)
+        self.failed = False
 
     def acknowledge(self) -> None:
         """What is seen now was looked at by a person: hold it against the print no longer."""
@@ -121,6 +160,7 @@ class _Case:
         for camera, heats in self.recent.items():
             self.accepted[camera] = accepted(heats, self.accepted.get(camera))
         self.evidence = {camera: score.reset(each) for camera, each in self.evidence.items()}
+        self.parts.accept()
         self.memory = policy.release(self.memory)
 
 
@@ -164,7 +204,7 @@ class Judge:
         with case.lock:
             if settings != case.settings:
                 case.settings, case.ignored = settings, {}
-                case.memory = policy.release(case.memory)
+                case.release()
 
     def dismiss(self, printer: str) -> None:
         """A person called what is seen now a false alarm."""
@@ -207,22 +247,42 @@ class Judge:
         case.evidence[camera] = score.update(before, seen, t, self._scoring, usual)
         hint = score.certainty(score.update(before, seen, t, self._trusting, usual), self._scoring)
         certainty = score.combined(case.evidence, self._scoring, t, vote=case.settings.vote)
-        if case.failed and policy.retry_due(case.memory, t):
-            case.memory, case.failed = policy.release(case.memory), False
+        if case.failed and any(policy.retry_due(each, t) for each in (case.memory, case.parts.memory)):
+            case.release()
         quiet = policy.quiet(case.settings, self._minute())
         settings = policy.by_night(case.settings) if quiet else case.settings
         decision, case.memory = policy.decide(
             settings, case.memory, phase=phase, job=job, certainty=certainty, t=t
         )
-        suspicion = None if certainty is None else max(certainty, hint)
+        moved, sure = self._moved(case, scored, settings, phase, job)
+        if case.memory.acted:
+            moved = policy.NOTHING  # one order is enough
+        suspicion = None if certainty is None else max(certainty, hint, sure or 0.0)
         verdict = policy.verdict(certainty, settings)
-        return Judgement(scored, certainty, verdict, decision, suspicion, settings, quiet)
+        return Judgement(scored, certainty, verdict, decision, suspicion, settings, quiet, moved, sure)
+
+    def _moved(
+        self, case: _Case, scored: Scored, settings: PrinterSettings, phase: str, job: str
+    ) -> tuple[Decision, float | None]:
+        """The second signal: what to do about parts that moved, and how sure that is."""
+        if settings.moved == policy.OFF or phase != "printing":
+            return policy.NOTHING, None
+        sure = case.parts.certainty(scored, self._scoring, settings.vote)
+        decision, case.parts.memory = policy.decide(
+            policy.about_parts(settings),
+            case.parts.memory,
+            phase=phase,
+            job=job,
+            certainty=sure,
+            t=scored.received,
+        )
+        return decision, sure
 
     def _follow_phase(self, case: _Case, phase: str, job: str) -> None:
         """A resumed print was looked at; a new job has a clean record."""
         if case.phase == "paused" and phase == "printing" and job == case.memory.job:
             case.acknowledge()
-        if phase == "printing" and job != case.memory.job:
+        if phase == "printing" and (job != case.memory.job or case.phase in NOT_PRINTING):
             case.new_job()
         case.phase = phase
 

@@ -16,11 +16,13 @@ from hub.commands import FALLBACK, CommandDesk
 from hub.judge import Judge, Judgement
 from hub.live import Live
 from hub.pace import Pace
-from hub.policy import ALERT, PrinterSettings
+from hub.policy import ALERT, Decision, PrinterSettings
 from hub.recent import Recent, Seen
 from hub.store.history import QUIET, CommandRow, History, ScoreRow
 
 HUB = "printwarden"
+#: What a decision rests on: a tangle that the network sees, or a part that is no longer where it was.
+TANGLE, MOVED = "tangle", "moved"
 RARE_S = 60.0
 MAX_TOLD = 1000
 
@@ -71,8 +73,9 @@ class Outcomes:
         self._pace.tell(printer, suspicion, time.monotonic())
         if changed:
             self.tell_verdict(printer)
-        if judgement.decision.kind != "none":
-            self._carry_out(judgement)
+        for signal, decision in ((TANGLE, judgement.decision), (MOVED, judgement.moved)):
+            if decision.kind != "none":
+                self._carry_out(judgement, decision, signal)
 
     def command_ended(self, row: CommandRow) -> None:
         """Record the end of a command; a failed one of our own may be tried again."""
@@ -176,16 +179,16 @@ class Outcomes:
         text = "its agent took the step chosen for a silent hub" + ("" if done else ", which failed")
         self.event(row.printer, "fallback", "warning" if done else "alarm", f"{text} ({row.outcome})")
 
-    def _carry_out(self, judgement: Judgement) -> None:
-        decision, printer = judgement.decision, judgement.scored.printer
-        kind, warns = decision.kind, decision.kind == "warn"
-        words = {"warn": "suspicious", ALERT: "failing"}.get(kind, f"failing: {kind} ordered")
+    def _carry_out(self, judgement: Judgement, decision: Decision, signal: str) -> None:
+        printer, kind, warns = judgement.scored.printer, decision.kind, decision.kind == "warn"
+        seen = "failing" if signal == TANGLE else "a part is no longer where it was"
+        words = {"warn": "suspicious", ALERT: seen}.get(kind, f"{seen}: {kind} ordered")
         event = self.event(
             printer,
-            "suspected" if warns else "failing",
+            "suspected" if warns else "failing" if signal == TANGLE else "moved",
             "warning" if warns else "alarm",
             f"{words}: {decision.reason}",
-            self._record(judgement),
+            self._record(judgement, decision, signal),
             quiet=warns and judgement.quiet,
         )
         self._keep(judgement, event)
@@ -207,10 +210,11 @@ class Outcomes:
             self.event(printer, f"{action}_failed", "alarm", f"could not {action}: {error}")
             self.judge.action_failed(printer)
 
-    def _record(self, judgement: Judgement) -> dict[str, Any]:
+    def _record(self, judgement: Judgement, decision: Decision, signal: str) -> dict[str, Any]:
         """Everything by which a decision can be understood later, ready for JSON."""
-        scored, decision = judgement.scored, judgement.decision
+        scored = judgement.scored
         return {
+            "signal": signal,
             "initiator": HUB,
             "reason": decision.reason,
             "certainty": round(decision.certainty, 4),

@@ -12,6 +12,7 @@ from agent.protocol import AFTER_PAUSE, NOT_PRINTING
 
 ALERT, PAUSE, CANCEL = "alert", "pause", "cancel"
 ACTIONS = (ALERT, PAUSE, CANCEL)
+OFF = "off"
 #: What happens in quiet hours and to a print that nobody can watch, unless the owner wants it otherwise.
 SAME, NOTHING_DONE = "same", "nothing"
 RETRY_S = 60.0
@@ -22,6 +23,7 @@ Zone = Sequence[Sequence[float]]
 CHOICES = {
     "action": ACTIONS,
     "vote": ("any", "all"),
+    "moved": (OFF, *ACTIONS),
     "quiet_action": (SAME, *ACTIONS),
     "when_unwatched": (NOTHING_DONE, PAUSE),
 }
@@ -63,6 +65,8 @@ class PrinterSettings:
     grace_s: float = 0.0
     vote: str = "any"
     dry_run: bool = False
+    moved: str = OFF
+    moved_at: float = 0.9
     quiet_from: str = ""
     quiet_to: str = ""
     quiet_action: str = SAME
@@ -76,7 +80,7 @@ class PrinterSettings:
             _demand(isinstance(getattr(self, name), bool), name, "must be true or false")
         for name, choices in CHOICES.items():
             _demand(getattr(self, name) in choices, name, f"is none of {', '.join(choices)}")
-        for name in ("warn_at", "act_at"):
+        for name in ("warn_at", "act_at", "moved_at"):
             _check_number(name, getattr(self, name), *THRESHOLDS)
         _demand(self.warn_at <= self.act_at, "act_at", "must not be below warn_at")
         for name, limits in TIMES.items():
@@ -140,6 +144,18 @@ def quiet(settings: PrinterSettings, minute: int | None) -> bool:
 def by_night(settings: PrinterSettings) -> PrinterSettings:
     """The settings that hold in quiet hours: the action may be another one."""
     return settings if settings.quiet_action == SAME else replace(settings, action=settings.quiet_action)
+
+
+def about_parts(settings: PrinterSettings) -> PrinterSettings:
+    """The same settings for the second signal: a part that moved is acted upon, or not, and never warned about."""
+    return replace(
+        settings,
+        watch=settings.watch and settings.moved != OFF,
+        action=settings.action if settings.moved == OFF else settings.moved,
+        warn_at=settings.moved_at,
+        act_at=settings.moved_at,
+        warn_hold_s=settings.act_hold_s,
+    )
 
 
 def unwatched_due(settings: PrinterSettings, since: float | None, t: float) -> bool:

@@ -47,7 +47,7 @@ def ended_well(row: PrintRow, events: Sequence[EventRow], said: Sequence[Feedbac
     during = [each for each in said if row.started <= each.t_picture <= (row.ended or row.started)]
     if row.outcome != "finished" or any(each.label != FALSE_ALARM for each in during):
         return False
-    alarms = {event.id for event in events if event.kind == "failing"}
+    alarms = {event.id for event in events if event.kind in ("failing", "moved")}
     return alarms <= {each.event for each in during}
 
 

@@ -82,6 +82,10 @@ class Player:
         state = State(boot=1, seq=1, clock=0, time=0, phase=phase, job=JOB)
         self._live.printer(PRINTER).state = state
 
+    def resume(self) -> None:
+        """Its owner lets a paused print go on, with all that is seen now."""
+        self._judge.dismiss(PRINTER)
+
     def remember(self, good: Sequence[Detection]) -> None:
         """An earlier print of this camera that ended well."""
         self._judge.remember(PRINTER, CAMERA, habit_of([each.heat for each in good]))

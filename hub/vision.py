@@ -19,6 +19,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from agent.camera.jpeg import JpegError, size
+from hub.displaced import SIDE
 
 TRIAL_S = 0.4
 MAX_PIXELS = 40_000_000
@@ -46,7 +47,7 @@ class Detection:
     """What the network made of one picture of `width` x `height` pixels.
 
     `score` is the calibrated probability that it shows a failure, `heat` the same for each cell (rows, columns).
-    `detail` is the mean step between neighbouring pixels at the network's size.
+    `detail` is the mean step between neighbouring pixels at the network's size, `small` the picture in grey.
     """
 
     score: float
@@ -55,6 +56,7 @@ class Detection:
     height: int
     brightness: float
     detail: float | None = None
+    small: NDArray[np.uint8] | None = None
 
     @property
     def dark(self) -> bool:
@@ -141,7 +143,8 @@ class Detector:
         assert self._session is not None, "start the detector first"
         picture, width, height = prepare(jpeg, self.model.width, self.model.height)
         heat, score = self._session.run(["heat", "score"], {"image": picture[np.newaxis]})
-        return Detection(float(score[0]), heat[0], width, height, float(picture.mean()), _detail(picture))
+        brightness, detail = float(picture.mean()), _detail(picture)
+        return Detection(float(score[0]), heat[0], width, height, brightness, detail, small(picture))
 
     def facts(self) -> dict[str, str]:
         """What tells this network from all others, for the record."""
@@ -200,6 +203,11 @@ def prepare(jpeg: bytes, wide: int, high: int) -> tuple[NDArray[np.uint8], int, 
 def _detail(picture: NDArray[np.uint8]) -> float:
     green = picture[..., 1].astype(np.int16)
     return float(np.abs(np.diff(green, axis=1)).mean())
+
+
+def small(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The green of a BGR picture, small enough to be compared with its past in no time."""
+    return np.asarray(cv2.resize(picture[..., 1], (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def workers() -> int:

@@ -27,9 +27,8 @@ class Detects(Protocol):
 def scored(printer: str, frame: Frame, received: float, found: Detection, region_at: float) -> Scored:
     """What the judge gets to know of a detected frame; one that shows nothing says nothing."""
     score = None if found.dark or found.covered else found.score
-    return Scored(
-        printer, frame, received, score, tuple(regions(found.heat, region_at)), found.heat, found.detail
-    )
+    where = tuple(regions(found.heat, region_at))
+    return Scored(printer, frame, received, score, where, found.heat, found.detail, found.small)
 
 
 class Workers:

@@ -117,6 +117,31 @@ SECTIONS = (
         ),
     ),
     Section(
+        "Parts that come loose",
+        (
+            Field(
+                "moved",
+                "When a part is no longer where it was",
+                kind="choice",
+                choices=(
+                    ("off", "do not look for it"),
+                    ("alert", "only tell me"),
+                    ("pause", "pause the print"),
+                    ("cancel", "cancel the print"),
+                ),
+            ),
+            Field(
+                "moved_at",
+                "when at least this sure",
+                unit="%",
+                scale=0.01,
+                least=THRESHOLDS[0] * 100,
+                greatest=THRESHOLDS[1] * 100,
+            ),
+        ),
+        "An experiment: each picture is compared with this print's own past. It misses many and is wrong now and then.",
+    ),
+    Section(
         "Quiet hours",
         (
             Field("quiet_from", "From", kind="time", optional=True),

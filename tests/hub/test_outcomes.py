@@ -11,7 +11,7 @@ from hub import outcomes
 from hub.commands import FALLBACK
 from hub.judge import Judgement, Scored
 from hub.outcomes import HUB, RARE_S, Outcomes
-from hub.policy import Decision, PrinterSettings, version
+from hub.policy import NOTHING, Decision, PrinterSettings, version
 from hub.regions import Region
 from hub.store.history import CommandRow
 from tests.support.messages import JPEG, PRINTER, frame
@@ -149,6 +149,16 @@ def test_quiet_hours_keep_a_warning_from_people_and_nothing_else(scene):
     scene.decide("pause", quiet=True)
     assert [kind for _, kind, _, _ in scene.heard] == ["failing"]
     assert scene.outcomes.desk.orders
+
+
+def test_a_moved_part_is_an_alarm_of_its_own(scene):
+    scored = Scored(PRINTER, frame(seq=9), 12.0, 0.1, ())
+    moved = Decision("pause", "95% sure for 3 s", 0.95)
+    scene.outcomes.decided(Judgement(scored, 0.01, "ok", NOTHING, moved=moved, moved_certainty=0.95))
+    (event,) = scene.events()
+    assert (event.kind, event.level, event.data["signal"]) == ("moved", "alarm", "moved")
+    assert event.text == "a part is no longer where it was: pause ordered: 95% sure for 3 s"
+    assert scene.outcomes.desk.orders == [(PRINTER, "pause", HUB, "95% sure for 3 s", False)]
 
 
 def test_what_is_not_watched_for_too_long_is_told_and_paused(scene):

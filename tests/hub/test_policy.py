@@ -90,6 +90,8 @@ def run(chosen, seen, *, job="j", phase="printing", memory=None):
         ({"quiet_from": "22:00", "quiet_to": "seven"}, "quiet_to"),
         ({"quiet_from": "22:00", "quiet_to": 7}, "quiet_to"),
         ({"quiet_action": "nothing"}, "quiet_action"),
+        ({"moved": "warn"}, "moved"),
+        ({"moved_at": 1.0}, "moved_at"),
         ({"when_unwatched": "cancel"}, "when_unwatched"),
         ({"unwatched_s": 59}, "unwatched_s"),
         ({"after": None}, "after"),
