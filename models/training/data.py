@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 SIDE = 320
 """Side of the cached pictures; training crops and shrinks from it."""
 
+LARGE = 512
+"""Side of the cached photographs that close-ups are cut from."""
+
 OVERLAPS = ("p3rc_0020", "p3rc_0021", "p3rc_0031", "p3rc_0033", "p3rc_0034")
 """Single pictures of prints that `sequences.csv` holds too: their groups stay out of training."""
 
@@ -113,22 +116,22 @@ def box_mask(picture: Picture, side: int = SIDE) -> NDArray[np.uint8]:
 class PictureStore:
     """All pictures as uint8 BGR of one size, decoded once into one file that is then mapped."""
 
-    def __init__(self, data: Path, cache: Path, pictures: list[Picture], name: str) -> None:
-        self._path = cache / f"{name}-{SIDE}.npy"
+    def __init__(self, data: Path, cache: Path, pictures: list[Picture], name: str, side: int = SIDE) -> None:
+        self._path, self._side = cache / f"{name}-{side}.npy", side
         self._data = data
         self._row = {p.file: i for i, p in enumerate(pictures)}
         self._array: NDArray[np.uint8] | None = None
 
     def open(self) -> None:
         """Build the file when it is missing or of another length, then map it."""
-        shape = (len(self._row), SIDE, SIDE, 3)
+        shape = (len(self._row), self._side, self._side, 3)
         if not self._path.exists() or np.load(self._path, mmap_mode="r").shape != shape:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             part = self._path.with_suffix(".part.npy")
             array = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
             for file, row in self._row.items():
                 image = cv2.imread(str(self._data / file))
-                array[row] = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+                array[row] = cv2.resize(image, (self._side, self._side), interpolation=cv2.INTER_AREA)
             array.flush()
             part.rename(self._path)
         self._array = np.load(self._path, mmap_mode="r")

@@ -29,9 +29,12 @@ FOLDER = Path("models")
 NAME = "tangle"
 
 
-def export_float(model: network.Detector, path: Path, side: int, temperature: float, bias: float) -> None:
+def export_float(
+    model: network.Detector, path: Path, side: int, temperature: float, bias: float, lift: float
+) -> None:
     """The float file: uint8 BGR [1,side,side,3] in, probabilities out."""
-    shipped = network.Shipped(model.to(memory_format=torch.contiguous_format), temperature, bias).eval()
+    plain = model.to(memory_format=torch.contiguous_format)
+    shipped = network.Shipped(plain, temperature, bias, lift).eval()
     example = torch.zeros((1, side, side, 3), dtype=torch.uint8)
     torch.onnx.export(
         shipped,
@@ -134,17 +137,25 @@ def facts(file: Path, precision: str) -> dict:
     }
 
 
+def lift_of(pictures: list[data.Picture], logits: NDArray, heats: NDArray) -> float:
+    """How far the eight hottest cells of failing pictures lie above the picture's logit, in the median."""
+    failing = np.array([p.label == data.FAILURE for p in pictures])
+    hottest = np.sort(heats.reshape(len(heats), -1), axis=1)[:, -8:].mean(axis=1)
+    return float(np.median((hottest - logits)[failing]))
+
+
 def fitting(
     options: argparse.Namespace, model: network.Detector
-) -> tuple[list[data.Picture], NDArray, NDArray]:
-    """Val pictures, and when there is an exam its held-out frames: their pictures, logits and weights.
+) -> tuple[list[data.Picture], NDArray, NDArray, float]:
+    """Val pictures, and when there is an exam its held-out frames: their pictures, logits and weights; and the lift.
 
     Photographs and cameras weigh the same in total; within each, failing pictures weigh `--share` of the whole.
     """
     val = [p for p in data.load_singles(options.data) if p.split == "val" and p.label != data.AMBIGUOUS]
-    logits, _ = measure.predict(model, options.data, [p.file for p in val], options.side)
+    logits, heats = measure.predict(model, options.data, [p.file for p in val], options.side)
+    lift = lift_of(val, logits, heats)
     if not options.exam:
-        return val, logits, weighed(val, options.share)
+        return val, logits, weighed(val, options.share), lift
     kept: dict[str, float] = json.loads(options.exam.read_text())
     frames = [f for f in data.load_frames(options.data) if f.file in kept and f.label != data.AMBIGUOUS]
     told = np.array([kept[f.file] for f in frames])
@@ -152,6 +163,7 @@ def fitting(
         val + frames,
         np.concatenate([logits, told]),
         np.concatenate([weighed(val, options.share), weighed(frames, options.share)]),
+        lift,
     )
 
 
@@ -204,13 +216,13 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(1)
     model = measure.load_model(options.cache / "runs" / options.run / "checkpoint.pt")
-    pictures, logits, weights = fitting(options, model)
+    pictures, logits, weights, lift = fitting(options, model)
     failing = np.array([p.label == data.FAILURE for p in pictures])
     temperature, bias = calibrate(logits, failing, weights)
     warn, act = thresholds(1 / (1 + np.exp(-(logits / temperature + bias))), pictures)
     options.folder.mkdir(parents=True, exist_ok=True)
     float_file, int_file = options.folder / f"{NAME}-fp32.onnx", options.folder / f"{NAME}-int8.onnx"
-    export_float(model, float_file, options.side, temperature, bias)
+    export_float(model, float_file, options.side, temperature, bias, lift)
     rng = np.random.default_rng(options.seed)
     pool = data.trainable(data.load_singles(options.data))
     pool += [f for f in data.load_frames(options.data) if f.split == "train"]
@@ -235,7 +247,7 @@ def main() -> None:
         "heat": {"width": grid, "height": grid},
         "files": [facts(float_file, "fp32"), facts(int_file, "int8")],
         "thresholds": {"warn": warn, "act": act},
-        "calibration": {"temperature": round(temperature, 4), "bias": round(bias, 4)},
+        "calibration": {"temperature": round(temperature, 4), "bias": round(bias, 4), "lift": round(lift, 4)},
         "metrics": report,
     }
     (options.folder / "model.json").write_text(json.dumps(document, indent=2) + "\n")

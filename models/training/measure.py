@@ -18,8 +18,9 @@ from models.training import data, network
 
 def load_model(checkpoint: Path) -> network.Detector:
     """The averaged network of a checkpoint, ready to score."""
-    model = network.Detector().to(memory_format=torch.channels_last)
-    model.load_state_dict(torch.load(checkpoint, weights_only=True)["average"])
+    kept = torch.load(checkpoint, weights_only=True)
+    model = network.Detector(kept["size"]).to(memory_format=torch.channels_last)
+    model.load_state_dict(kept["average"])
     return model.eval()
 
 

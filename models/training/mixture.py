@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models.training import augment, composite, lattice
 from models.training.augment import Image, Rng
-from models.training.data import FAILURE, GOOD, SIDE, Picture, PictureStore, box_mask
+from models.training.data import FAILURE, GOOD, LARGE, SIDE, Picture, PictureStore, box_mask
 
 UNKNOWN = -1.0
 """A cell whose truth is not known and that no loss looks at."""
@@ -29,6 +29,9 @@ SHARES = {
     "rendered": 2.0,
 }
 """How many pictures of a batch of 16 come from each ingredient, before ingredients without pictures drop out."""
+
+CLOSE_UP = 0.4
+"""How many of the photographs are seen from near: good prints too fill the whole view then."""
 
 
 class Groups:
@@ -86,6 +89,7 @@ class Mixture:
     def __init__(
         self,
         store: PictureStore,
+        large: PictureStore,
         singles: list[Picture],
         frames: list[Picture],
         cutouts: list[composite.Cutout],
@@ -93,7 +97,7 @@ class Mixture:
         side: int,
         without: tuple[str, ...] = (),
     ) -> None:
-        self._store, self._cutouts, self._side = store, cutouts, side
+        self._store, self._large, self._cutouts, self._side = store, large, cutouts, side
         self._web_fail = Groups([p for p in singles if p.label == FAILURE])
         self._web_good = Groups([p for p in singles if p.label == GOOD and p.kind != "neg_cam"])
         self._cam_good = Groups([p for p in singles if p.kind == "neg_cam"])
@@ -161,10 +165,28 @@ class Mixture:
 
     def _make_web_fail(self, rng):
         picture = self._web_fail.draw(rng)
+        if picture.boxes and rng.random() < CLOSE_UP:
+            cx, cy, w, h = picture.boxes[int(rng.integers(len(picture.boxes)))]
+            spot = np.array([cx, cy]) + rng.uniform(-0.3, 0.3, 2) * [w, h]
+            share = float(np.clip(max(w, h) * rng.uniform(0.6, 1.3), 0.3, 0.9))
+            return *self._close_up(picture, spot, share), 1.0, (0.7, 1.3)
         return self._store.get(picture), box_mask(picture), 1.0, (0.4, 1.35)
 
+    def _close_up(self, picture: Picture, spot: NDArray[np.float64], share: float) -> tuple[Image, Image]:
+        """The part of a photograph around a spot, `share` of its side wide, and its mask, as large as a whole one."""
+        image, part = self._large.get(picture), int(share * LARGE)
+        x, y = (int(v) for v in np.clip(spot * LARGE - part / 2, 0, LARGE - part))
+        window = (slice(y, y + part), slice(x, x + part))
+        mask = box_mask(picture, LARGE)[window]
+        seen = cv2.resize(image[window], (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+        return seen, cv2.resize(mask, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+
     def _make_web_good(self, rng):
-        return self._store.get(self._web_good.draw(rng)), np.zeros((SIDE, SIDE), np.uint8), 0.0, (0.4, 1.6)
+        picture = self._web_good.draw(rng)
+        if rng.random() < CLOSE_UP:
+            share = float(np.exp(rng.uniform(np.log(0.25), np.log(0.8))))
+            return *self._close_up(picture, rng.random(2), share), 0.0, (0.7, 1.3)
+        return self._store.get(picture), np.zeros((SIDE, SIDE), np.uint8), 0.0, (0.4, 1.6)
 
     def _make_cam_good(self, rng):
         return self._store.get(self._cam_good.draw(rng)), np.zeros((SIDE, SIDE), np.uint8), 0.0, (0.6, 1.8)

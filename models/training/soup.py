@@ -15,10 +15,11 @@ def main() -> None:
     parser.add_argument("runs", nargs="+")
     options = parser.parse_args()
     runs = options.cache / "runs"
-    parts = [torch.load(runs / run / "checkpoint.pt", weights_only=True)["average"] for run in options.runs]
+    kept = [torch.load(runs / run / "checkpoint.pt", weights_only=True) for run in options.runs]
+    parts = [each["average"] for each in kept]
     mean = {key: torch.stack([part[key] for part in parts]).mean(dim=0) for key in parts[0]}
     (runs / options.name).mkdir(parents=True, exist_ok=True)
-    torch.save({"average": mean}, runs / options.name / "checkpoint.pt")
+    torch.save({"average": mean, "size": kept[0]["size"]}, runs / options.name / "checkpoint.pt")
     print(f"{options.name}: the mean of {len(parts)} runs")
 
 

@@ -17,7 +17,7 @@ from models.training.folds import FOLDS
 
 
 def losses(heat: Tensor, score: Tensor, label: Tensor, cells: Tensor) -> Tensor:
-    """Picture loss on the top cells plus cell loss inside and outside the known region, balanced per picture."""
+    """Picture loss plus cell loss inside and outside the known region, balanced per picture."""
     picture = functional.binary_cross_entropy_with_logits(score, label * 0.995 + 0.002)
     each = functional.binary_cross_entropy_with_logits(heat, cells.clamp(0, 1), reduction="none")
     inside, outside = (cells == 1).float(), (cells == 0).float()
@@ -35,14 +35,16 @@ class Run:
     def __init__(self, folder: Path, options: argparse.Namespace, mix: mixture.Mixture) -> None:
         self._folder, self._options, self._mix = folder, options, mix
         torch.manual_seed(options.seed)
-        self.model = network.Detector().to(memory_format=torch.channels_last)
+        self.model = network.Detector(options.size).to(memory_format=torch.channels_last)
         if options.start:
             self.model.load_state_dict(torch.load(options.start, weights_only=True)["average"])
-        body = [p for n, p in self.model.named_parameters() if n.startswith("backbone")]
-        head = [p for n, p in self.model.named_parameters() if not n.startswith("backbone")]
         head_rate = options.rate * (10 if not options.start else 2)
         self._optimiser = torch.optim.AdamW(
-            [{"params": body, "lr": options.rate}, {"params": head, "lr": head_rate}], weight_decay=0.02
+            [
+                {"params": self.model.body(), "lr": options.rate},
+                {"params": self.model.head(), "lr": head_rate},
+            ],
+            weight_decay=0.02,
         )
         self._base_rates = [options.rate, head_rate]
         self._average = {k: v.clone() for k, v in self.model.state_dict().items()}
@@ -65,6 +67,7 @@ class Run:
             "optimiser": self._optimiser.state_dict(),
             "average": self._average,
             "step": self._step,
+            "size": self._options.size,
         }
         torch.save(state, part)
         part.rename(self._folder / "checkpoint.pt")
@@ -123,6 +126,8 @@ def build_mixture(options: argparse.Namespace, held_out: set[str]) -> mixture.Mi
     store = data.PictureStore(options.data, options.cache, singles + frames + own, name)
     store.open()
     chosen = data.trainable(singles)
+    large = data.PictureStore(options.data, options.cache, chosen, "large", data.LARGE)
+    large.open()
     usable = [
         f for f in frames if f.split == "train" and f.rig not in held_out and f.group not in data.DOUBTFUL
     ]
@@ -133,7 +138,7 @@ def build_mixture(options: argparse.Namespace, held_out: set[str]) -> mixture.Mi
         f"{len(chosen)} pictures, {len(usable)} frames, {len(cutouts)} cut-outs, {len(rendered)} rendered",
         flush=True,
     )
-    return mixture.Mixture(store, chosen, usable, cutouts, rendered, options.side, without)
+    return mixture.Mixture(store, large, chosen, usable, cutouts, rendered, options.side, without)
 
 
 def main() -> None:
@@ -145,6 +150,7 @@ def main() -> None:
     parser.add_argument("--schedule", type=int, help="steps of the whole cosine when not all are run")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--side", type=int, default=224)
+    parser.add_argument("--size", type=int, default=2, help="which EfficientNet-Lite: 0, 1 or 2")
     parser.add_argument("--rate", type=float, default=2e-4)
     parser.add_argument("--start", type=Path, help="checkpoint to start from")
     parser.add_argument("--without", default="", help="ingredients to leave out, by comma")
