@@ -72,6 +72,8 @@ def measure(model: network.Detector, options: argparse.Namespace, rigs: set[str]
     report: dict = {"scores": {}}
     singles = [p for p in data.load_singles(options.data) if p.split in options.splits.split(",")]
     frames = [f for f in data.load_frames(options.data) if f.fixed and (not rigs or f.rig in rigs)]
+    if options.measuring:
+        frames = [f for f in frames if f.split == "measure"]
     for split in options.splits.split(","):
         pictures = [p for p in singles if p.split == split]
         if not pictures:
@@ -116,6 +118,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=224)
     parser.add_argument("--splits", default="val")
     parser.add_argument("--rigs", default="", help="fixed-camera rigs to score, by comma; all when empty")
+    parser.add_argument("--measuring", action="store_true", help="only the frames that no training uses")
     parser.add_argument("--prints", action="store_true", help="one line per print")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

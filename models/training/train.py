@@ -150,7 +150,7 @@ def main() -> None:
     parser.add_argument("--schedule", type=int, help="steps of the whole cosine when not all are run")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--side", type=int, default=224)
-    parser.add_argument("--size", type=int, default=2, help="which EfficientNet-Lite: 0, 1 or 2")
+    parser.add_argument("--size", type=int, default=0, help="which EfficientNet-Lite: 0, 1 or 2")
     parser.add_argument("--rate", type=float, default=2e-4)
     parser.add_argument("--start", type=Path, help="checkpoint to start from")
     parser.add_argument("--without", default="", help="ingredients to leave out, by comma")
