@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hub.app import Hub
 
 TICK_S = 1.0
-PRUNE_S = 3600.0
+PRUNE_S = 600.0
 ANNOUNCE_S = 5.0
 CERTIFICATE_S = 60.0
 
