@@ -60,8 +60,8 @@ class Crossed(Exception):
 def attack(endpoint: Endpoint, provision: Provision, patience: float = PATIENCE) -> Report:
     """Try to cross two throw-away tenants; takes a few seconds and leaves nothing behind.
 
-    `provision` is given their agents and integrations and a hub of their own to witness what arrives. A broker that cannot be reached
-    or does not deliver gives a report that is not held; errors of `provision` itself are raised.
+    `provision` is given their agents and integrations and a hub of their own to witness what arrives. A broker that
+    cannot be reached or does not deliver gives a report that is not held; errors of `provision` itself are raised.
     """
     with _cast(endpoint, provision, patience) as scene:
         return Report(tuple(scene.run()))
@@ -311,7 +311,9 @@ class _Scene:
         ]
         theirs = (topics.out(self.owner, "verdict"), topics.hub(self.ally[2:]), self.discovery())
         for topic in theirs:
-            self.probes[self.witness].publish(topic)
+            self.probes[self.witness].publish(
+                topic, b""
+            )  # which means nothing to a Home Assistant that sees it
         self.traffic()
         for name in self.thieves:
             messages = self.probes[name].messages()
