@@ -25,6 +25,8 @@ from hub.score import Evidence, ScoreSettings
 RECENT = 64
 #: A frame with less than this share of a camera's usual detail is blurred, or something is in front of the lens.
 BLURRED = 0.6
+#: A part that is seen where it was is there: what covers it for a while was left out before.
+SEEN_AGAIN = 0.1
 
 log = logging.getLogger(__name__)
 
@@ -183,6 +185,7 @@ class Judge:
         self.decided = decided
         self._scoring = scoring or ScoreSettings()
         self._trusting = replace(self._scoring, doubt=0.0)
+        self._parts_scoring = replace(self._scoring, hidden=SEEN_AGAIN)
         self._cases: dict[str, _Case] = {}
         self._lock = threading.Lock()
 
@@ -267,7 +270,7 @@ class Judge:
         """The second signal: what to do about parts that moved, and how sure that is."""
         if settings.moved == policy.OFF or phase != "printing":
             return policy.NOTHING, None
-        sure = case.parts.certainty(scored, self._scoring, settings.vote)
+        sure = case.parts.certainty(scored, self._parts_scoring, settings.vote)
         decision, case.parts.memory = policy.decide(
             policy.about_parts(settings),
             case.parts.memory,

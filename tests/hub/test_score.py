@@ -222,7 +222,7 @@ def test_a_cleared_failure_is_forgotten_within_minutes():
     """More of the same beyond the ceiling adds nothing that good pictures would have to take away again."""
     hour = steady(1.0, 3600, 2.0)
     end = hour[-1][0]
-    good = [(end + 2.0 * number, 0.02) for number in range(1, 31)]
+    good = [(end + 2.0 * number, 0.02) for number in range(1, 61)]
     assert sure(hour) > SURE
     assert sure(hour + good) < PrinterSettings().warn_at
 
