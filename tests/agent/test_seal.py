@@ -237,6 +237,10 @@ def test_an_error_carries_a_reason_and_a_detail():
 # Frames
 
 
+def test_a_frame_may_end_with_its_comment():
+    assert open_jpeg(KEY, TOPIC, seal_jpeg(KEY, TOPIC, {"v": 1}, b"\xff\xd8")) == {"v": 1}
+
+
 @given(messages)
 def test_frame_round_trip(header):
     assert open_jpeg(KEY, TOPIC, seal_jpeg(KEY, TOPIC, header, JPEG)) == header

@@ -120,9 +120,9 @@ def test_the_whole_of_what_each_kind_may(who, publish, receive, subscribe):
         (HUB, Action.PUBLISH, topics.command("+")),
         (HUB, Action.RECEIVE, topics.frame(MINE, "+")),
         (HUB, Action.SUBSCRIBE, "#"),
-        (VIEWER, Action.SUBSCRIBE, f"{ROOT}/hub/#/x"),
-        (VIEWER, Action.SUBSCRIBE, f"{ROOT}/hub/a+b"),
-        (HUB, Action.SUBSCRIBE, "$share//x"),
+        (VIEWER, Action.SUBSCRIBE, f"{ROOT}/{MINE}/out/#/x"),
+        (VIEWER, Action.SUBSCRIBE, f"{ROOT}/{MINE}/out/a+b"),
+        (HUB, Action.SUBSCRIBE, f"$share//{ROOT}/+/up/ack"),
         (HUB, Action.SUBSCRIBE, f"$share/a+b/{ROOT}/+/up/ack"),
         (HUB, Action.SUBSCRIBE, f"$share/group/$share/group/{ROOT}/+/up/ack"),
         (AGENT, Action.PUBLISH, topics.command(MINE)),
@@ -335,3 +335,22 @@ def test_more_rights_never_allow_less(one, two, action, topic):
     both = {each: Right(max(one.get(each, 0), two.get(each, 0))) for each in {*one, *two}}
     less, more = Principal(Kind.INTEGRATION, "ha", one), Principal(Kind.INTEGRATION, "ha", both)
     assert may(more, action, topic) or not may(less, action, topic)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "wanted", "covered"),
+    [
+        ("a/b/c", "a/b", False),
+        ("a/b", "a/b/c", False),
+        ("a/+", "a/#", False),
+        ("a/+", "a/+", True),
+        ("a/+", "a/b", True),
+        ("a/b", "a/+", False),
+        ("a/#", "a/#", True),
+        ("a/#", "a/+/b", True),
+        ("a/#", "a", True),
+        ("+/+", "#", False),
+    ],
+)
+def test_one_filter_covers_another(allowed, wanted, covered):
+    assert covers(allowed, wanted) is covered
