@@ -110,10 +110,10 @@ def seen(
 
 
 def _clip() -> tuple[list[Shot], float]:
-    """The clip at the pace of the live picture under suspicion, and when its print begins to fail."""
+    """The clip so slow that there is time to be sure, and when its print begins to fail."""
     folder = Path(str(files("agent.demo")))
     facts = json.loads((folder / "clip.json").read_text(encoding="utf-8"))
-    step = 1.0
+    step = 2.0
     return list(shots(folder / "failing.mjpeg", step)), facts["onset"] * step
 
 
