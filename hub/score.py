@@ -30,10 +30,10 @@ class ScoreSettings:
     """
 
     prior: float = 0.001
-    frame_limit: float = 2.5
-    doubt: float = 1.2
+    frame_limit: float = 3.5
+    doubt: float = 1.4
     hidden: float = 0.5
-    settle_s: float = 5.0
+    settle_s: float = 4.0
     stale_s: float = 30.0
     half_life_s: float = 60.0
     headroom: float = 4.0
