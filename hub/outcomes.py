@@ -128,14 +128,14 @@ class Outcomes:
         text = f"its agent refused a command that this hub did not sign ({reason}): somebody is on its command topic"
         self.rare_event(printer, "intrusion", "alarm", text)
 
-    def watch_changed(self, printer: str, watch: str, reason: str) -> None:
-        """Tell that a printer began or ceased to be watched."""
+    def watch_changed(self, printer: str, watch: str, reason: str, *, at_risk: bool = True) -> None:
+        """Tell that a printer began or ceased to be watched; an alarm only when a print is `at_risk` by that."""
         words = {
             "watched": "watched again",
             "standing_down": "watch stands down",
-            "not_watched": "NOT WATCHED",
+            "not_watched": "NOT WATCHED" if at_risk else "not watched, while no print is known to run",
         }
-        level = "alarm" if watch == "not_watched" else "info"
+        level = "alarm" if watch == "not_watched" and at_risk else "info"
         self.event(printer, watch, level, words[watch] + (f": {reason}" if reason else ""))
         self.tell_verdict(printer)
 

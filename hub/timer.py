@@ -7,6 +7,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from hub.live import PrinterLive
+from hub.prints import ACTIVE
 from hub.watch import NOT_WATCHED, watch
 
 if TYPE_CHECKING:
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 TICK_S = 1.0
 PRUNE_S = 600.0
 ANNOUNCE_S = 5.0
+#: So long after its start the hub waits for agents to come back before it calls a print unwatched.
+START_S = 45.0
 CERTIFICATE_S = 60.0
 
 log = logging.getLogger(__name__)
@@ -28,6 +32,8 @@ class Timer:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="timer", daemon=True)
         self._pruned = self._announced = self._certified = float("-inf")
+        self._began = time.monotonic()
+        self._alarmed: set[str] = set()
         self._seen_changes = hub.database.foreign_changes()
 
     def start(self) -> None:
@@ -83,7 +89,24 @@ class Timer:
             live.watch_reason = reason
             if state == NOT_WATCHED:
                 live.verdict, live.certainty, live.suspicion = "unknown", None, None
-        if changed:
-            hub.outcomes.watch_changed(printer, state, reason)
+        self._tell_watch(printer, state, reason, changed=changed, settled=now - self._began > START_S)
         hub.unwatched.tick(printer, live, settings, now)
         hub.pace.tell(printer, live.suspicion, now)
+
+    def _tell_watch(self, printer: str, state: str, reason: str, *, changed: bool, settled: bool) -> None:
+        """Tell a change of the watch, and a print that begins unwatched or that an earlier run of the hub left so."""
+        hub = self._hub
+        at_risk = state == NOT_WATCHED and (_printing(hub.live.printer(printer)) or _running(hub, printer))
+        if changed or (at_risk and settled and printer not in self._alarmed):
+            hub.outcomes.watch_changed(printer, state, reason, at_risk=at_risk)
+            (self._alarmed.add if at_risk else self._alarmed.discard)(printer)
+        elif not at_risk:
+            self._alarmed.discard(printer)
+
+
+def _printing(live: PrinterLive) -> bool:
+    return live.state is not None and live.state.phase in ACTIVE
+
+
+def _running(hub: Hub, printer: str) -> bool:
+    return hub.prints.running(printer) is not None

@@ -293,6 +293,13 @@ def test_a_change_of_the_watch_is_told_and_published(scene, caplog, watch, level
     assert (record.levelno == logging.WARNING) == (level == "alarm")
 
 
+def test_a_printer_that_is_switched_off_without_a_print_is_no_alarm(scene):
+    scene.outcomes.watch_changed(PRINTER, "not_watched", "the printer is unreachable", at_risk=False)
+    (event,) = scene.events()
+    assert (event.kind, event.level) == ("not_watched", "info")
+    assert event.text == "not watched, while no print is known to run: the printer is unreachable"
+
+
 def test_what_a_stranger_can_provoke_is_told_once_a_minute(scene):
     for _ in range(3):
         scene.outcomes.message_refused(PRINTER, "bad_signature")
