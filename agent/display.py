@@ -23,6 +23,8 @@ class Display:
         self._say(
             f"type it in the viewer, or: printwarden printer confirm PRINTER {code}   (within {seconds // 60} minutes)"
         )
+        if not self._settings.exists():
+            return  # at a first enrolment no printer is set up yet
         try:
             self._show(f"Printwarden {shown}")
             self._say("the printer's display shows it too")
