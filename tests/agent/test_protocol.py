@@ -495,3 +495,46 @@ def test_words_of_the_contract():
     assert STAGES == ("accepted", "refused", "confirmed", "failed")
     assert CAMERA_FAULTS == ("offline", "no_signal", "frozen", "dark", "covered")
     assert set(AFTER_PAUSE) == {"retract_mm", "lift_mm", "hotend_off_s", "bed_off_s"}
+
+
+def test_what_is_only_shown_is_cut_and_cleaned_before_it_is_sent():
+    shown = dict.fromkeys(("file", "control", "message"), chr(0xD800) + "x" * 400)
+    state = State(1, 1, 1, 1, "idle", **shown)
+    read = protocol.read_state(KEY, PRINTER, protocol.pack_state(KEY, PRINTER, state))
+    assert {getattr(read, name) for name in shown} == {"?" + "x" * 299}
+
+
+@pytest.mark.parametrize(
+    ("member", "greatest", "beyond"),
+    [("remaining_s", 1e8, 1.01e8), ("remaining_s", 0.0, -0.1), ("progress", 1.0, 1.01)],
+)
+def test_numbers_of_a_state_reach_to_their_limits(member, greatest, beyond):
+    fits = State(1, 1, 1, 1, "idle", **{member: greatest})
+    assert protocol.read_state(KEY, PRINTER, protocol.pack_state(KEY, PRINTER, fits)) == fits
+    with pytest.raises(ProtocolError, match=member):
+        protocol.read_state(
+            KEY, PRINTER, protocol.pack_state(KEY, PRINTER, State(1, 1, 1, 1, "idle", **{member: beyond}))
+        )
+
+
+@pytest.mark.parametrize("reading", [-300.0, 3000.0])
+def test_temperatures_reach_to_their_limits(reading):
+    fits = State(1, 1, 1, 1, "idle", temperatures={"bed": (reading, reading)})
+    assert protocol.read_state(KEY, PRINTER, protocol.pack_state(KEY, PRINTER, fits)) == fits
+    for pair in ((reading * 1.0003, 0.0), (0.0, reading * 1.0003)):
+        with pytest.raises(ProtocolError, match="temperatures"):
+            protocol.read_state(
+                KEY,
+                PRINTER,
+                protocol.pack_state(KEY, PRINTER, State(1, 1, 1, 1, "idle", temperatures={"bed": pair})),
+            )
+
+
+@pytest.mark.parametrize(("ms", "fits"), [(99, False), (100, True), (3_600_000, True), (3_600_001, False)])
+def test_the_wished_interval_has_limits(ms, fits):
+    payload = protocol.pack_want(KEY, PRINTER, Want(1, ms))
+    if fits:
+        assert protocol.read_want(KEY, PRINTER, payload).interval_ms == ms
+    else:
+        with pytest.raises(ProtocolError, match="interval_ms"):
+            protocol.read_want(KEY, PRINTER, payload)
