@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
 from typing import TYPE_CHECKING
 
 from hub.live import PrinterLive
 from hub.prints import ACTIVE
+from hub.ticker import Ticker
 from hub.watch import NOT_WATCHED, watch
 
 if TYPE_CHECKING:
@@ -21,16 +20,13 @@ ANNOUNCE_S = 5.0
 START_S = 45.0
 CERTIFICATE_S = 60.0
 
-log = logging.getLogger(__name__)
-
 
 class Timer:
     """One thread that ticks once a second."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="timer", daemon=True)
+        self._ticker = Ticker("timer", TICK_S, lambda: self._tick(time.monotonic()), rest_s=0.0)
         self._pruned = self._announced = self._certified = float("-inf")
         self._began = time.monotonic()
         self._alarmed: set[str] = set()
@@ -38,20 +34,12 @@ class Timer:
 
     def start(self) -> None:
         """Begin to tick."""
-        self._thread.start()
+        self._ticker.start()
 
     def stop(self) -> None:
         """Stop ticking and write what was collected."""
-        self._stopping.set()
-        self._thread.join(timeout=10)
+        self._ticker.stop()
         self._hub.history.flush()
-
-    def _run(self) -> None:
-        while not self._stopping.wait(TICK_S):
-            try:
-                self._tick(time.monotonic())
-            except Exception:  # supervisor: a full disk at this tick must not end all later ones
-                log.exception("the hub's timer met an error")
 
     def _tick(self, now: float) -> None:
         hub = self._hub
