@@ -141,9 +141,8 @@ class Executor:
         deadline = self._clock.now() + CONFIRM_S * 1000
         late = False
         while not (late or self._stopping.is_set()):
-            late = (
-                self._clock.now() >= deadline
-            )  # before the look: a machine that slept meanwhile looks once more
+            # before the look: a machine that slept meanwhile looks once more
+            late = self._clock.now() >= deadline
             now = self._snapshot()
             if _shows(command, now):
                 return now

@@ -119,9 +119,8 @@ class _Case:
         if scored.score is None or self._blurred(scored):
             return None
         known = not score.fresh(scored.regions, self.acknowledged.get(camera, ()))
-        limit = (
-            0.5 if known else 1.0
-        )  # known to a person: nothing against the print, but the camera still sees
+        # known to a person: nothing against the print, but the camera still sees
+        limit = 0.5 if known else 1.0
         if heat is None:
             return min(scored.score, limit)
         if camera not in self.ignored and self.settings.zones.get(camera):

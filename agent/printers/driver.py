@@ -73,8 +73,8 @@ class Driver(ABC):
         """Send an order that fits."""
 
     def _set_heater(self, heater: str, target: float) -> None:
-        """Send a target for "hotend" or "bed"."""
-        raise NotImplementedError
+        """Send a target for "hotend" or "bed"; raises PrinterError."""
+        raise PrinterError(f"{self.name} cannot set a heater")
 
     def _order(self, order: str, job: str) -> None:
         now = self.snapshot()
