@@ -33,6 +33,12 @@ class CameraLive:
         """Whether the lens is covered for longer than a hand or a moving head takes."""
         return self.covered >= HIDDEN_FRAMES
 
+    @property
+    def seen_fault(self) -> str:
+        """What is wrong with its pictures by the hub's own eyes: dark, covered, broken, or nothing."""
+        own = (("dark", self.dark), ("covered", self.hidden), ("broken", self.broken))
+        return next((word for word, is_so in own if is_so), "")
+
 
 @dataclass
 class PrinterLive:

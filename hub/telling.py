@@ -13,8 +13,6 @@ from hub.live import PrinterLive
 from hub.policy import PrinterSettings
 from hub.watch import WATCHED
 
-DARK, COVERED, BROKEN = "dark", "covered", "broken"
-
 
 def verdict(live: PrinterLive) -> bytes:
     """What is thought of the print, and whether anybody looks. The certainty is never rounded up."""
@@ -73,8 +71,7 @@ def health(facts: Mapping[str, Any], per_second: float | None) -> bytes:
 def _faults(live: PrinterLive) -> Iterable[tuple[str, str]]:
     """What is wrong with each camera in one word, if anything."""
     for name, camera in live.cameras.items():
-        own = ((DARK, camera.dark), (COVERED, camera.hidden), (BROKEN, camera.broken))
-        yield name, camera.fault or next((word for word, is_so in own if is_so), "")
+        yield name, camera.fault or camera.seen_fault
 
 
 def _json(**members: Any) -> bytes:

@@ -17,6 +17,7 @@ _FAULTS = {
     "frozen": "sends the same picture again and again",
     "dark": "is too dark to see anything",
     "covered": "seems to be covered",
+    "broken": "sends pictures that cannot be read",
 }
 
 
@@ -57,10 +58,4 @@ def _fault(camera: CameraLive, interval: float, now: float) -> str:
     age = now - camera.received
     if age > 2 * interval + FRAME_GRACE_S:
         return f"has sent nothing for {age:.0f} s"
-    if camera.dark:
-        return _FAULTS["dark"]
-    if camera.hidden:
-        return _FAULTS["covered"]
-    if camera.broken:
-        return "sends pictures that cannot be read"
-    return ""
+    return _FAULTS.get(camera.seen_fault, "")
