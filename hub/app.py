@@ -16,9 +16,8 @@ from hub.accounts import AccountParts, Accounts
 from hub.announcer import Announcer
 from hub.broker.directory import HUB
 from hub.broker.embedded import EmbeddedBroker
-from hub.broker.ports import BrokerPort, EmbeddedPort, MosquittoAccess, MosquittoPort, read_authority
+from hub.broker.ports import EmbeddedPort, chosen_port
 from hub.broker.settings import BrokerSettings
-from hub.broker.settings import load as load_broker
 from hub.commands import CommandDesk
 from hub.credentials import Credentials
 from hub.enrolment import Enrolments
@@ -88,6 +87,7 @@ class Hub:
         self.people, self.printers = People(self.database), Printers(self.database)
         self.history, self.audit = History(self.database, data / "evidence"), Audit(self.database)
         self.prints = Prints(self.database, data / "evidence")
+        self.trial_store = TrialStore(self.database)
         self.live, self.slots = Live(), Slots()
         self.credentials, self.shares = Credentials(self.printers), Sharing(self.database)
         self._sharing_parts = SharingParts(
@@ -151,17 +151,7 @@ class Hub:
 
     def health(self) -> dict[str, object]:
         """Facts for `/healthz`: no names, no secrets."""
-        return {
-            "status": "ok" if self.session.connected and self.isolation.held else "degraded",
-            "isolation": self.isolation.held,
-            "broker": self.session.connected,
-            "frames_scored": self.workers.counts["scored"],
-            "frames_dropped": self.slots.dropped,
-            "frames_waiting": self.slots.waiting(),
-            "inference_ms": round(self.workers.last_ms, 2),
-            "latency_ms": round(self.workers.latency_ms, 2),
-            "model": f"{self.detector.model.name} {self.detector.model.version} {self.detector.precision}",
-        }
+        return self.metrics.health()
 
     # Inside: three stages, each needs the one before
 
@@ -173,31 +163,15 @@ class Hub:
 
     def _start_broker(self) -> None:
         self.tls.start()
-        self.port = self._broker_port()
+        self.port = chosen_port(
+            self.settings.broker, self._broker_settings, self.credentials, self.tls, self._audit_broker
+        )
         self.credentials.on_revoked, self.credentials.on_admitted = self.port.revoked, self.port.admitted
         self.isolation = IsolationWatch(
             lambda: attack(self.port.own(), self.port.provision), self._isolation_alarm
         )
         self._begin("broker", self.port)
         self._begin("isolation", self.isolation)
-
-    def _broker_port(self) -> BrokerPort:
-        section = self.settings.broker
-        if section.kind == "mosquitto":
-            access = MosquittoAccess(
-                host=section.host,
-                port=section.port,
-                ca=read_authority(section.ca),
-                admin=section.admin,
-                token=section.token,
-                public_host=section.public_host,
-                public_port=section.public_port,
-            )
-            return MosquittoPort(access, self.credentials, self.credentials.usernames)
-        chosen = self._broker_settings or (
-            load_broker(Path(section.config)) if section.config else BrokerSettings()
-        )
-        return EmbeddedPort(chosen, self.credentials, self.tls, self._audit_broker)
 
     @property
     def broker(self) -> EmbeddedBroker:
@@ -241,7 +215,6 @@ class Hub:
             self.outcomes.strange_command,
             self.registrar.settings_of,
         )
-        trials = TrialStore(self.database)
         self.intents = IntentDesk(
             IntentParts(
                 key_of=self._key_of,
@@ -250,7 +223,7 @@ class Hub:
                 settings_of=self.registrar.settings_of,
                 order=self.desk.order,
                 dismiss=self.registrar.dismiss,
-                test=lambda printer, who: trials.ask(printer, who, time.time()),
+                test=lambda printer, who: self.trial_store.ask(printer, who, time.time()),
                 change=self.registrar.change_settings,
                 refused=self.outcomes.intent_refused,
                 note=lambda who, action, printer, detail: self.audit.add(
@@ -280,7 +253,7 @@ class Hub:
             self.live,
             self.desk,
             registrar,
-            prints=PrintParts(self.prints, self.print_keeper, trials),
+            prints=PrintParts(self.prints, self.print_keeper, self.trial_store),
         )
 
     def _notifier(self) -> tuple[Courier, Actions]:
@@ -306,7 +279,7 @@ class Hub:
             live=self.live,
             event=self.outcomes.event,
         )
-        self.trials = Trials(TrialStore(self.database), parts)
+        self.trials = Trials(self.trial_store, parts)
         self.ingest.start()
         self.print_keeper.start(row.id for row in self.printers.all())
         self._start_films()

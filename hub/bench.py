@@ -29,6 +29,7 @@ from agent.session import Message, Session
 from hub.app import Hub
 from hub.broker.settings import BrokerSettings, Limits, PlainListener, TlsListener
 from hub.judge import Judgement
+from hub.metrics import resident_bytes
 from hub.procedural import pictures
 from hub.settings import DetectionSection, HubSection, HubSettings
 
@@ -132,7 +133,7 @@ def _run(hub: Hub, options: argparse.Namespace) -> dict[str, Any]:
         "frame_bytes": len(next(pictures(1))),
         "saturation": _medians(saturated),
         "half_load": _medians(paced),
-        "rss_mb": round(_rss_mb(), 1),
+        "rss_mb": round(resident_bytes() / 1e6, 1),
         "dropped": hub.slots.dropped,
     }
 
@@ -233,11 +234,6 @@ def _medians(windows: list[dict[str, float]]) -> dict[str, Any]:
 def _cpu_s() -> float:
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
-
-
-def _rss_mb() -> float:
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def _machine() -> dict[str, Any]:

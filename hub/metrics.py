@@ -40,6 +40,21 @@ class Metrics:
         principal = Principal(Kind.PERSON, person, printers.rights_of(person))
         return render(self._of([row.id for row in printers.all() if may_use(principal, Right.VIEW, row.id)]))
 
+    def health(self) -> dict[str, object]:
+        """Facts for `/healthz`: no names, no secrets."""
+        hub = self._hub
+        return {
+            "status": "ok" if hub.session.connected and hub.isolation.held else "degraded",
+            "isolation": hub.isolation.held,
+            "broker": hub.session.connected,
+            "frames_scored": hub.workers.counts["scored"],
+            "frames_dropped": hub.slots.dropped,
+            "frames_waiting": hub.slots.waiting(),
+            "inference_ms": round(hub.workers.last_ms, 2),
+            "latency_ms": round(hub.workers.latency_ms, 2),
+            "model": f"{hub.detector.model.name} {hub.detector.model.version} {hub.detector.precision}",
+        }
+
     def _of(self, printers: Collection[str]) -> Iterable[Family]:
         hub = self._hub
         watch, online, certainty = [], [], []
@@ -135,13 +150,13 @@ def _process() -> Iterable[Family]:
     yield counter("process_cpu_seconds_total", "CPU time used.", times.user + times.system)
     yield gauge("process_threads", "Threads of Python.", threading.active_count())
     yield gauge("process_start_time_seconds", "When the hub was started.", _STARTED)
-    memory = _resident()
+    memory = resident_bytes()
     if memory:
         yield gauge("process_resident_memory_bytes", "Memory in use.", memory)
 
 
-def _resident() -> int:
-    """Bytes in memory, 0 where the system does not tell."""
+def resident_bytes() -> int:
+    """This process's bytes in memory, 0 where the system does not tell."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     except (OSError, ValueError, IndexError):

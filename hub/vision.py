@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -71,7 +72,7 @@ class Detection:
 
 @dataclass(frozen=True)
 class Model:
-    """A checked `model.json` and the folder it stands in."""
+    """A checked `model.json` and the folder it stands in. `files` and their SHA-256 in `sums` go by precision."""
 
     folder: Path
     name: str
@@ -80,6 +81,7 @@ class Model:
     height: int
     warn: float
     files: tuple[tuple[str, str], ...]
+    sums: Mapping[str, str]
 
 
 def shipped_model() -> Path:
@@ -92,10 +94,11 @@ def read_model(folder: Path) -> Model:
     path = folder / "model.json"
     try:
         data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        picture, names = data["input"], []
+        picture, names, sums = data["input"], [], {}
         for entry in data["files"]:
             _check_sum(folder / entry["file"], entry["sha256"])
             names.append((entry["precision"], entry["file"]))
+            sums[entry["precision"]] = entry["sha256"]
         if picture["channels"] != "BGR" or picture["resize"] != "stretch" or not names:
             raise ModelError(f"{path}: this version reads stretched BGR pictures and needs one file at least")
         return Model(
@@ -106,6 +109,7 @@ def read_model(folder: Path) -> Model:
             height=int(picture["height"]),
             warn=float(data["thresholds"]["warn"]),
             files=tuple(names),
+            sums=sums,
         )
     except OSError as error:
         raise ModelError(f"{error.filename}: {error.strerror}") from error
@@ -148,13 +152,11 @@ class Detector:
 
     def facts(self) -> dict[str, str]:
         """What tells this network from all others, for the record."""
-        file = next(file for precision, file in self.model.files if precision == self.precision)
-        digest = hashlib.sha256((self.model.folder / file).read_bytes()).hexdigest()
         return {
             "name": self.model.name,
             "version": self.model.version,
             "precision": self.precision,
-            "sha256": digest,
+            "sha256": self.model.sums[self.precision],
         }
 
     def _trial(self, session: onnxruntime.InferenceSession) -> float:

@@ -14,7 +14,9 @@ from hub.broker.audit import Audit
 from hub.broker.directory import HUB, Directory, Provision, ThrowAways
 from hub.broker.embedded import EmbeddedBroker
 from hub.broker.mosquitto import MosquittoProvisioner
-from hub.broker.settings import BrokerSettings
+from hub.broker.settings import BrokerSettings, load
+from hub.credentials import Credentials
+from hub.settings import BrokerSection
 from hub.tls import ListenerTls
 
 log = logging.getLogger(__name__)
@@ -143,6 +145,29 @@ class MosquittoPort:
             self.provision.kick(username)
 
 
-def read_authority(path: str) -> str:
+def chosen_port(
+    section: BrokerSection,
+    embedded: BrokerSettings | None,
+    credentials: Credentials,
+    tls: ListenerTls,
+    audit: Audit,
+) -> BrokerPort:
+    """The broker that the settings name; `embedded` overrides the file for the embedded one. Raises OSError, SettingsError."""
+    if section.kind == "mosquitto":
+        access = MosquittoAccess(
+            host=section.host,
+            port=section.port,
+            ca=_read_authority(section.ca),
+            admin=section.admin,
+            token=section.token,
+            public_host=section.public_host,
+            public_port=section.public_port,
+        )
+        return MosquittoPort(access, credentials, credentials.usernames)
+    chosen = embedded or (load(Path(section.config)) if section.config else BrokerSettings())
+    return EmbeddedPort(chosen, credentials, tls, audit)
+
+
+def _read_authority(path: str) -> str:
     """The PEM text of an authority's certificate; empty for an empty path. Raises OSError naming the file."""
     return Path(path).read_text(encoding="ascii") if path else ""
