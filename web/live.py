@@ -14,6 +14,7 @@ from flask.typing import ResponseReturnValue
 
 from agent.protocol import MAX_INTEGER, Frame
 from agent.topics import NAME
+from web.print_states import print_page
 from web.site import own_view
 from web.states import chosen_camera, dashboard, printer_state
 from web.trial import trial_state
@@ -78,6 +79,14 @@ def cards() -> ResponseReturnValue:
 def live(printer: str) -> ResponseReturnValue:
     """The changing parts of a printer's page."""
     return _unless_known(render_template("live.html", **printer_state(own_view(), printer, request.args)))
+
+
+@blueprint.get("/p/<printer>/prints/<int:identity>/live")
+def print_(printer: str, identity: int) -> ResponseReturnValue:
+    """What a print's page shows while it runs."""
+    everything = request.args.get("pictures") == "all"
+    state = print_page(own_view(), printer, identity, everything=everything)
+    return _unless_known(render_template("print_body.html", **state))
 
 
 @blueprint.get("/p/<printer>/test/live")

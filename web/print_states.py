@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,7 +17,11 @@ from web.site import site
 
 PAGE = 20
 #: So many pictures of a time-lapse are shown unless all are asked for.
-STRIP = 24
+STRIP = 32
+#: So long after its end a print without a video may still get one.
+FILMING_S = 1800.0
+#: The curve of a running print grows in so many steps, so that it is not drawn anew whenever it is looked at.
+STEPS = 60
 DECISIONS = ("suspected", "failing")
 SHORTEST_S = 60.0
 
@@ -50,6 +55,8 @@ def print_page(view: UserView, printer: str, identity: int, *, everything: bool)
         "detail": detail,
         "row": detail.row,
         "now": now,
+        "stage": _stage(detail, now),
+        "everything": everything,
         "lasted": (detail.row.ended or now) - detail.row.started,
         "curve": _curve(detail, card, now),
         "decisions": _decisions(detail),
@@ -58,7 +65,7 @@ def print_page(view: UserView, printer: str, identity: int, *, everything: bool)
         "warnings": sum(event.kind == "suspected" for event in detail.events),
         "alarms": sum(event.kind == "failing" for event in detail.events),
         "said": {each.evidence: each for each in detail.said},
-        "strip": detail.lapse if everything else _spread(detail.lapse, STRIP),
+        "strip": detail.lapse if everything else _thinned(detail.lapse, STRIP),
         "newest": detail.lapse[-1] if detail.lapse else None,
     }
 
@@ -75,6 +82,15 @@ def pictures_by_event(pictures: Sequence[EvidenceRow]) -> dict[int, list[Evidenc
 def placed(said: FeedbackRow | None) -> tuple[float, float] | None:
     """The place at which somebody saw a failure."""
     return None if said is None or said.x is None or said.y is None else (said.x, said.y)
+
+
+def _stage(detail: PrintDetail, now: float) -> str:
+    """Whether a print is running, filming (its video may still come) or over, so that nothing changes any more."""
+    row = detail.row
+    if row.ended is None:
+        return "running"
+    filming = row.film is None and detail.lapse and now - row.ended < FILMING_S
+    return "filming" if filming else "over"
 
 
 def _decisions(detail: PrintDetail) -> list[Decided]:
@@ -102,8 +118,10 @@ def _others(detail: PrintDetail) -> list[EvidenceRow]:
 def _curve(detail: PrintDetail, card: PrinterCard, now: float) -> Curve:
     """The curve from begin to end, with times since the begin below it."""
     row = detail.row
-    end = row.ended or now
-    span = max(SHORTEST_S, end - row.started)
+    span = max(SHORTEST_S, (row.ended or now) - row.started)
+    if row.ended is None:
+        step = 2.0 ** math.ceil(math.log2(span / STEPS))
+        span = math.ceil(span / step) * step
     drawn = curve(detail.scores, detail.events, card.settings, row.started + span, span)
     shares = (0.0, 0.25, 0.5, 0.75, 1.0)
     return replace(
@@ -118,9 +136,10 @@ def _since(seconds: float) -> str:
     return words.duration(seconds) if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d} h"
 
 
-def _spread(pictures: Sequence[EvidenceRow], most: int) -> tuple[EvidenceRow, ...]:
-    """At most so many of them, evenly spread, with the first and the last one."""
-    if len(pictures) <= most:
-        return tuple(pictures)
-    step = (len(pictures) - 1) / (most - 1)
-    return tuple(pictures[round(n * step)] for n in range(most))
+def _thinned(pictures: Sequence[EvidenceRow], most: int) -> tuple[EvidenceRow, ...]:
+    """At most so many of them with the first and the last one; while a print grows they mostly stay the same."""
+    stride = 1
+    while math.ceil(len(pictures) / stride) >= most:
+        stride *= 2
+    kept = tuple(pictures[::stride])
+    return kept if not pictures or kept[-1] is pictures[-1] else (*kept, pictures[-1])

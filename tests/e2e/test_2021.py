@@ -51,6 +51,7 @@ READS = (
     "/p/{id}/pictures/1/small.jpg",
     "/p/{id}/prints",
     "/p/{id}/prints/1",
+    "/p/{id}/prints/1/live",
     "/p/{id}/prints/1/delete",
     "/p/{id}/prints/1/export.zip",
     "/p/{id}/prints/1/timelapse.webm",

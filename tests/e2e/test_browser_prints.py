@@ -7,9 +7,11 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from hub.store.history import EVIDENCE, LAPSE
 from tests.e2e.test_browser import DESKTOP, PHONE, driver, printers, viewer, window, world
 from tests.support.waiting import until
-from tests.web.past import past
+from tests.web.past import TANGLE, decision, past
+from tests.web.world import clip
 
 __all__ = ["driver", "printers", "viewer", "window", "world"]
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(180)]
@@ -113,10 +115,32 @@ def test_the_time_lapse_plays_and_jumps(window, left, prints):
 def test_without_a_video_its_pictures_play(window, left, prints):
     window.sign_in()
     window.open(f"/p/{left}/prints/{prints['bracket']}")
-    image = window.find("[data-slides] img")
+    image = window.find("[data-player] img")
     before = image.get_attribute("src")
     window.click(".player button")
     until(lambda: image.get_attribute("src") != before)
+    assert window.complaints() == []
+
+
+def test_a_running_print_follows_by_itself_until_it_is_over(window, world, left, prints):
+    """Decision, newest picture and end come without a reload by hand; whoever looks at the newest picture stays there."""
+    window.sign_in()
+    window.open(f"/p/{left}/prints/{prints['benchy']}")
+    newest = window.find("[data-player] img").get_attribute("src")
+    now, jpeg = world.now(), clip()[-2]
+    event = world.history.add_event(left, now, "failing", "alarm", "failing: just now", decision())
+    for kind in (EVIDENCE, LAPSE):
+        about = event if kind == EVIDENCE else None
+        world.history.add_evidence(left, "nozzle", now, jpeg, event=about, kind=kind, regions=(TANGLE,))
+    until(lambda: "Failing: just now" in window.text("#decisions"))
+    until(lambda: window.find("[data-player] img").get_attribute("src") != newest)
+    slider = window.find(".player input")
+    assert slider.get_attribute("value") == slider.get_attribute("max") == "36"
+    window.shoot("print-running")
+    world.prints.end(prints["benchy"], "cancelled", world.now())
+    until(lambda: "Cancelled" in window.text("#state"))
+    world.prints.save_film(prints["benchy"], "")
+    until(lambda: not window.driver.find_elements(By.CSS_SELECTOR, "[data-live]"))
     assert window.complaints() == []
 
 

@@ -7,15 +7,18 @@ import json
 import re
 import time
 import zipfile
+from itertools import pairwise
 
 import pytest
 
 from hub.access import Right
-from hub.store.history import LAPSE
+from hub.store.history import LAPSE, EvidenceRow
 from tests.support.pictures import picture as painted
 from tests.web.past import Past, decision
 from tests.web.world import picture
+from web.print_states import _thinned
 
+PICTURES = [EvidenceRow(n, "p", "nozzle", float(n), None, None, "", 0, False) for n in range(240)]
 PROBE = "<script>alert('x')</script>\"'{{7*7}}"
 
 
@@ -101,9 +104,53 @@ def test_without_a_video_its_pictures_are_shown(bench, add, world, olivia):
 def test_many_pictures_are_spread_and_shown_whole_when_asked(bench, add, olivia):
     row = add("a.gcode", 3, 600, pictures=60)
     page = olivia.get(f"/p/{bench}/prints/{row}").text
-    assert page.count("small.jpg") == 24
+    assert page.count("small.jpg") == 31
     assert "Show all 60" in page
     assert olivia.get(f"/p/{bench}/prints/{row}?pictures=all").text.count("small.jpg") == 60
+
+
+def test_a_running_print_is_kept_fresh_until_it_is_over(bench, add, world, olivia):
+    row = add("a.gcode", 1, 3500, "running", pictures=6)
+    path = f"/p/{bench}/prints/{row}"
+    page = olivia.get(path).text
+    assert f'data-live="{path}/live"' in page
+    assert f'data-live="{path}/live?pictures=all"' in olivia.get(f"{path}?pictures=all").text
+    now = world.now()
+    world.now = lambda: now
+    first = olivia.get(f"{path}/live")
+    assert 'data-reload="running with pictures"' in first.text
+    assert "Printing, 43 %, 1 h 21 min left" in first.text
+    assert "csrf" not in first.text, "else it would never be the same twice"
+    known = {"If-None-Match": first.headers["ETag"]}
+    assert olivia.get(f"{path}/live", headers=known).status_code == 304
+    event = world.history.add_event(bench, now - 5, "failing", "alarm", "failing: pause ordered", decision())
+    picture_id = world.history.add_evidence(bench, "nozzle", now - 5, picture(3), event=event)
+    fresh = olivia.get(f"{path}/live", headers=known)
+    assert fresh.status_code == 200
+    for part in (
+        "Failing: pause ordered",
+        "1 alarm",
+        f'formaction="/p/{bench}/pictures/{picture_id}/feedback"',
+    ):
+        assert part in fresh.text
+    world.prints.end(row, "cancelled", now)
+    assert 'data-reload="filming with pictures"' in olivia.get(f"{path}/live").text
+    world.prints.save_film(row, "")
+    assert 'data-reload="over with pictures"' in olivia.get(f"{path}/live").text
+    assert "data-live" not in olivia.get(path).text
+
+
+def test_a_video_that_never_comes_is_not_waited_for_for_ever(bench, add, world, olivia):
+    row = add("a.gcode", 3, 600, pictures=6)
+    world.prints.save_film(row, None)
+    assert "data-live" not in olivia.get(f"/p/{bench}/prints/{row}").text
+
+
+def test_the_pictures_that_are_shown_stay_while_a_print_grows():
+    kept = [{id(each) for each in _thinned(PICTURES[:count], 32)} for count in range(1, 241)]
+    assert all(len(each) <= 32 for each in kept)
+    moved = [len(after - before) for before, after in pairwise(kept)]
+    assert max(moved) == 1, "nothing but the newest one"
 
 
 def test_the_video_is_served_in_parts(bench, alarmed, world, olivia, browser):

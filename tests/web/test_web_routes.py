@@ -106,6 +106,7 @@ ROUTES = {
     ),
     ("GET", "trial.page"): (f"{P}/test", None, (303, 200, 200, 404)),
     ("POST", "trial.start"): (f"{P}/test", {}, (303, 303, 403, 404)),
+    ("GET", "live.print_"): (f"{P}/prints/1/live", None, (401, 200, 200, 404)),
     ("GET", "live.trial"): (f"{P}/test/live", None, (401, 200, 200, 404)),
     ("GET", "api.prints"): (f"{A}/prints", None, (401, 200, 200, 404)),
     ("GET", "api.print_"): (f"{A}/prints/1", None, (401, 200, 200, 404)),

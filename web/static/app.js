@@ -61,7 +61,7 @@
       } catch {
         tellLost(true);
       }
-      await sleep(EVERY_MS);
+      await sleep(region.dataset.every || EVERY_MS);
     }
   }
 
