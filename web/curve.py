@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from hub.policy import PrinterSettings
-from hub.store.history import EventRow, ScoreRow
+from hub.outcomes import MOVED
+from hub.policy import PrinterSettings, settings_from
+from hub.store.history import EventRow, EvidenceRow, ScoreRow
 
 COLUMNS = 360
 GAP_S = 60.0
+#: So much is shown at least, and so much if there is more, of what led to a decision.
+SHORTEST_S, NEAR_S = 10.0, 60.0
 #: What may be asked for: name to seconds and label.
 SPANS = {
     "5m": (300.0, "5 min"),
@@ -22,24 +25,47 @@ SPANS = {
 
 @dataclass(frozen=True)
 class Mark:
-    """An event at its place in the drawing."""
+    """An event at its place in the drawing; its `label`, if any, stands beside it."""
 
     x: float
     level: str
+    text: str
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Dot:
+    """A stored picture at its place in the drawing."""
+
+    x: float
+    picture: int
     text: str
 
 
 @dataclass(frozen=True)
 class Curve:
-    """`lines` and `areas` are point lists of the certainty, `raw` of the single pictures' scores; ticks are times."""
+    """`lines` and `areas` are point lists of the certainty, `raw` of the single pictures' scores; ticks are times.
+
+    `settings` are those whose limits are drawn.
+    """
 
     lines: tuple[str, ...]
     areas: tuple[str, ...]
     raw: tuple[str, ...]
-    warn: float
-    act: float
+    settings: PrinterSettings
     marks: tuple[Mark, ...]
     ticks: tuple[tuple[float, str], ...]
+    dots: tuple[Dot, ...] = ()
+
+    @property
+    def warn(self) -> float:
+        """Where the limit of a warning is drawn."""
+        return 100 - self.settings.warn_at * 100
+
+    @property
+    def act(self) -> float:
+        """Where the limit of acting is drawn."""
+        return 100 - self.settings.act_at * 100
 
     @property
     def empty(self) -> bool:
@@ -61,14 +87,53 @@ def curve(
         lines=tuple(_points(run) for run in certainty),
         areas=tuple(f"{run[0][0]:.2f},100 {_points(run)} {run[-1][0]:.2f},100" for run in certainty),
         raw=tuple(_points(run) for run in single),
-        warn=100 - settings.warn_at * 100,
-        act=100 - settings.act_at * 100,
+        settings=settings,
         marks=tuple(marks),
         ticks=tuple(
             (share * 100, f"{datetime.fromtimestamp(since + share * span).astimezone():%H:%M}")
             for share in (0.0, 0.25, 0.5, 0.75, 1.0)
         ),
     )
+
+
+def decision_curve(
+    event: EventRow, pictures: Sequence[EvidenceRow], settings: PrinterSettings
+) -> Curve | None:
+    """What led to a decision, out of its own record: the curve up to it, and the pictures that were kept for it.
+
+    The limits are those by which it was decided; `settings` stand in where the record does not tell them. None when the
+    record holds no curve, or when the decision rests on another signal.
+    """
+    history = event.data.get("curve") or ()
+    if not history or event.data.get("signal") == MOVED:
+        return None
+    rows = [ScoreRow(event.printer, "", event.t + before, score, sure) for before, score, sure in history]
+    lead = event.t - min((each.t for each in pictures), default=event.t)
+    span = min(max(NEAR_S, 3 * lead), max(SHORTEST_S, event.t - rows[0].t))
+    since = event.t - span
+    drawn = curve(rows, [], _decided_by(event, settings), event.t, span)
+    dots = [
+        Dot(_x(min(each.t, event.t), since, span), each.id, f"picture {_before(event.t - each.t)}")
+        for each in sorted(pictures, key=lambda picture: picture.t)
+        if each.t >= since
+    ]
+    return replace(
+        drawn,
+        marks=(Mark(100.0, event.level, event.text, "decided"),),
+        ticks=tuple((share * 100, _before(span * (1 - share))) for share in (0.0, 0.5, 1.0)),
+        dots=tuple(dots),
+    )
+
+
+def _decided_by(event: EventRow, otherwise: PrinterSettings) -> PrinterSettings:
+    try:
+        return settings_from(event.data["settings"])
+    except (KeyError, ValueError):
+        return otherwise
+
+
+def _before(seconds: float) -> str:
+    return f"{seconds:.0f} s before" if seconds >= 1 else "then"
 
 
 def _runs(

@@ -13,6 +13,7 @@ from hub.store.prints import LABELS, MISSED
 from hub.thumbnail import thumbnail
 from hub.views import NotAllowed
 from web import print_words
+from web.curve import decision_curve
 from web.print_states import placed
 from web.site import own_view, site
 
@@ -42,6 +43,7 @@ def one(printer: str, picture: int) -> ResponseReturnValue:
         pointing=pointing,
         grid=(COLUMNS, ROWS),
         place=placed(found.said),
+        curve=decision_curve(found.event, [found.row], card.settings) if found.event else None,
         now=site().clock(),
     )
 

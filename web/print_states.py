@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hub.policy import PrinterSettings
 from hub.print_views import PrintDetail
 from hub.store.history import EventRow, EvidenceRow
 from hub.store.prints import FeedbackRow
 from hub.views import PrinterCard, UserView
 from web import print_words, words
-from web.curve import Curve, curve
+from web.curve import Curve, curve, decision_curve
 from web.site import site
 
 PAGE = 20
@@ -28,10 +29,11 @@ SHORTEST_S = 60.0
 
 @dataclass(frozen=True)
 class Decided:
-    """One decision with its pictures, the one that decided first."""
+    """One decision with its pictures, the one that decided first, and the curve that led to it."""
 
     event: EventRow
     pictures: tuple[EvidenceRow, ...]
+    curve: Curve | None
 
 
 def print_list(view: UserView, printer: str, before: int | None) -> dict[str, Any]:
@@ -59,7 +61,7 @@ def print_page(view: UserView, printer: str, identity: int, *, everything: bool)
         "everything": everything,
         "lasted": (detail.row.ended or now) - detail.row.started,
         "curve": _curve(detail, card, now),
-        "decisions": _decisions(detail),
+        "decisions": _decisions(detail, card.settings),
         "others": _others(detail),
         "log": _log(detail),
         "warnings": sum(event.kind == "suspected" for event in detail.events),
@@ -93,12 +95,13 @@ def _stage(detail: PrintDetail, now: float) -> str:
     return "filming" if filming else "over"
 
 
-def _decisions(detail: PrintDetail) -> list[Decided]:
-    pictures = pictures_by_event(detail.evidence)
+def _decisions(detail: PrintDetail, settings: PrinterSettings) -> list[Decided]:
+    kept = pictures_by_event(detail.evidence)
+    found = [(event, tuple(kept.get(event.id, ()))) for event in detail.events]
     return [
-        Decided(event, tuple(pictures.get(event.id, ())))
-        for event in detail.events
-        if event.kind in DECISIONS or event.id in pictures
+        Decided(event, pictures, decision_curve(event, pictures, settings))
+        for event, pictures in found
+        if event.kind in DECISIONS or pictures
     ]
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 from hub.film import write_film
+from hub.policy import PrinterSettings
 from hub.regions import Region
 from hub.store.history import LAPSE, VIDEO, ScoreRow
 from tests.web.world import World, clip
@@ -17,15 +19,19 @@ MODEL = {"name": "spaghetti", "version": "1.0", "precision": "int8"}
 
 def decision(certainty=0.993, score=0.94, **more):
     """What the hub keeps with a decision."""
+    quiet = [(-10.0 * n, 0.02 + 0.03 * (n % 3), 0.01) for n in range(30, 4, -1)]
+    rise = [(round(-0.5 * n, 1), score, round(certainty * (1 - n / 90), 4)) for n in range(60, -1, -1)]
+    more = {"curve": [*quiet, *rise][-60:], "settings": asdict(PrinterSettings(act_at=0.98)), **more}
     data = {"certainty": certainty, "camera": "nozzle", "score": score, "dry_run": False}
     return {**data, "initiator": "printwarden", "model": MODEL, "settings_version": "a1b2c3d4", **more}
 
 
 class Past:
-    """Adds prints to a printer, the newest last."""
+    """Adds prints to a printer, the newest last; a decision keeps a picture of each time in `before`, in seconds."""
 
-    def __init__(self, world: World, printer: str, frames: list[bytes] | None = None) -> None:
+    def __init__(self, world: World, printer: str, frames: list[bytes] | None = None, before=(0.0,)) -> None:
         self.world, self.printer, self.frames = world, printer, frames or clip()
+        self.before = before
 
     def print(self, file, hours_ago, length, outcome="finished", pictures=8, *, alarm=False, video=False):
         """One print of `length` seconds; the clip's good part, or all of it when it ends in an alarm."""
@@ -78,7 +84,9 @@ class Past:
         ):
             certainty = 0.993 if kind == "failing" else 0.63
             event = add(self.printer, at, kind, level, text, decision(certainty))
-            keep(self.printer, "nozzle", at, jpeg, event=event, score=0.94, regions=(TANGLE,))
+            for before in self.before:
+                shown = {"event": event, "score": 0.94, "regions": (TANGLE,)}
+                keep(self.printer, "nozzle", at - before, jpeg, **shown)
 
     def _video(self, identity):
         row = self.world.prints.get(self.printer, identity)
@@ -96,7 +104,7 @@ class Past:
 
 def past(world: World, printer: str) -> dict[str, int]:
     """A past with one print of every sort; their ids by file."""
-    add = Past(world, printer).print
+    add = Past(world, printer, before=(24.0, 12.0, 6.0, 0.0)).print
     add("calibration-cube.gcode", 60, 1900, "finished", 24)
     add("drawer-organizer-4x6-with-a-rather-long-file-name.gcode", 50, 40_000, "finished", 30, video=True)
     failed = add("planter.gcode", 26, 7300, "cancelled", 40, alarm=True, video=True)

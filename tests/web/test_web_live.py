@@ -10,10 +10,10 @@ import pytest
 
 from hub.access import Right
 from hub.policy import PrinterSettings
-from hub.store.history import EventRow, ScoreRow
+from hub.store.history import EventRow, EvidenceRow, ScoreRow
 from tests.web.world import picture
 from web import live
-from web.curve import curve
+from web.curve import curve, decision_curve
 
 
 @pytest.fixture
@@ -134,6 +134,10 @@ def test_looking_is_told_to_the_hub(bench, world, olivia, patience):
     assert looked == [bench]
 
 
+def kept(identity, t):
+    return EvidenceRow(identity, "p", "c", t, 7, None, "", 0, False)
+
+
 class TestCurve:
     NOW = 10_000.0
 
@@ -165,6 +169,28 @@ class TestCurve:
         drawn = self.draw(rows)
         assert ",10.00" in drawn.lines[0]
         assert len(drawn.lines[0].split()) <= 361
+
+    def test_a_decision_draws_its_own_record(self):
+        record = {"curve": [(-300.0, 0.1, 0.1), (-9.5, 0.5, 0.4), (0.0, 0.9, 0.992)]}
+        record["settings"] = {"act_at": 0.9, "warn_at": 0.5, "of an older hub": 1}
+        event = EventRow(7, "p", self.NOW, "failing", "alarm", "text", record)
+        pictures = [kept(n, self.NOW - before) for n, before in enumerate((0.0, 30.0))]
+        drawn = decision_curve(event, pictures, PrinterSettings())
+        assert drawn.lines == ("89.44,60.00 100.00,0.80",), "90 s: three times as long as the suspicion"
+        assert [(round(dot.x, 2), dot.picture) for dot in drawn.dots] == [(66.67, 1), (100.0, 0)]
+        assert [(mark.x, mark.label) for mark in drawn.marks] == [(100.0, "decided")]
+        assert (drawn.act, drawn.warn) == (pytest.approx(10.0), 50.0), "the limits of then"
+        assert drawn.ticks[0] == (0.0, "90 s before")
+
+    def test_what_a_decision_does_not_tell_is_not_drawn(self):
+        def drawn(data):
+            return decision_curve(EventRow(7, "p", self.NOW, "k", "alarm", "", data), [], PrinterSettings())
+
+        record = [(-10.0, 0.5, 0.4), (0.0, None, None)]
+        assert drawn({}) is None
+        assert drawn({"curve": record, "signal": "moved"}) is None, "that is another signal's curve"
+        assert drawn({"curve": record}).settings == PrinterSettings()
+        assert drawn({"curve": record, "settings": {"act_at": 7}}).settings == PrinterSettings()
 
     def test_events_in_view_are_marked(self):
         events = [EventRow(n, "p", t, "k", "alarm", "text", {}) for n, t in enumerate((1.0, self.NOW - 900))]

@@ -87,6 +87,10 @@ def test_a_print_shows_each_decision_with_all_that_led_to_it(bench, alarmed, wor
     assert 'class="region alarm"' in page
     assert '<rect x="30.00%" y="43.00%" width="42.00%" height="36.00%"' in page
     assert page.count('value="false_alarm"') == 2
+    assert page.count('aria-label="Certainty before this decision"') == 2
+    for each in kept(world, bench, alarmed):
+        assert f'class="dot" href="/p/{bench}/pictures/{each.id}"' in page
+    assert "pauses at 98 %" in page, "by the settings of then"
     assert f"/p/{bench}/prints/{alarmed}/timelapse.webm" in page
     assert "printwarden replay timelapse" in page
 
@@ -187,6 +191,7 @@ def test_a_picture_tells_its_decision_and_leads_to_its_neighbours(bench, alarmed
     assert f'rel="next" href="/p/{bench}/pictures/{second.id}"' in page
     assert 'rel="prev"' not in page
     assert "Was the hub right?" in page
+    assert "What led to the decision" in page
     [lapse, *_] = kept(world, bench, alarmed, LAPSE)
     page = olivia.get(f"/p/{bench}/pictures/{lapse.id}").text
     assert "Was a failure missed here?" in page
