@@ -22,10 +22,11 @@ from agent.protocol import Command, pack_command
 from agent.session import Message, Session
 from hub.app import Hub
 from hub.broker.settings import BrokerSettings, PlainListener, TlsListener
+from hub.cards import PrinterCard
 from hub.clips import as_clip
 from hub.pace import PaceSettings
 from hub.settings import DetectionSection, HubSection, HubSettings, WebSection
-from hub.views import NotFound, PrinterCard
+from hub.views import NotFound
 
 PAUSE_WITHIN_S = 180.0
 ANSWER_WITHIN_S = 20.0

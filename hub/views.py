@@ -13,11 +13,11 @@ from typing import IO, Any, Protocol
 
 from agent.protocol import ACTIONS, Frame
 from hub.access import Kind, Principal, Right, may_use
+from hub.cards import PrinterCard, card
 from hub.enrolment import Invitation
-from hub.live import Live, PrinterLive
-from hub.policy import PrinterSettings, settings_from
+from hub.live import Live
+from hub.policy import PrinterSettings
 from hub.print_views import PictureDetail, PrintDesk, PrintDetail, PrintParts
-from hub.regions import Region
 from hub.store.audit import Audit
 from hub.store.history import CommandRow, EventRow, EvidenceRow, History, ScoreRow
 from hub.store.printers import PrinterRow, Printers
@@ -31,45 +31,6 @@ class NotFound(Exception):
 
 class NotAllowed(Exception):
     """The person sees the printer but may not do this with it."""
-
-
-@dataclass(frozen=True)
-class CameraCard:
-    """One camera on a card; `seq` is 0 when no frame has come, `age` in seconds."""
-
-    name: str
-    seq: int
-    age: float | None
-    score: float | None
-    regions: tuple[Region, ...]
-    fault: str
-
-
-@dataclass(frozen=True)
-class PrinterCard:
-    """One printer as a person sees it now. `watch`, `watch_reason` and `verdict` as in `hub.live`."""
-
-    id: str
-    name: str
-    right: Right
-    enrolled: bool
-    online: bool
-    phase: str
-    file: str
-    progress: float | None
-    remaining_s: float | None
-    layer: int | None
-    layers: int | None
-    temperatures: Mapping[str, tuple[float, float]]
-    can: tuple[str, ...]
-    control: str
-    message: str
-    watch: str
-    watch_reason: str
-    verdict: str
-    certainty: float | None
-    cameras: tuple[CameraCard, ...]
-    settings: PrinterSettings
 
 
 class Desk(Protocol):
@@ -344,7 +305,7 @@ class UserView:
     def _card(self, row: PrinterRow, principal: Principal) -> PrinterCard:
         live = self._parts.live
         with live.lock:
-            return _card(row, principal.rights[row.id], live.printer(row.id), time.monotonic())
+            return card(row, principal.rights[row.id], live.printer(row.id), time.monotonic())
 
 
 def checked_name(name: str) -> str:
@@ -353,40 +314,3 @@ def checked_name(name: str) -> str:
     if not 1 <= len(name) <= 60 or not name.isprintable():
         raise ValueError("a name has 1 to 60 printable characters")
     return name
-
-
-def _card(row: PrinterRow, right: Right, live: PrinterLive, now: float) -> PrinterCard:
-    state = live.state
-    return PrinterCard(
-        id=row.id,
-        name=row.name,
-        right=right,
-        enrolled=row.enrolled is not None,
-        online=live.online,
-        phase=state.phase if state and live.online else "unknown",
-        file=state.file if state else "",
-        progress=state.progress if state else None,
-        remaining_s=state.remaining_s if state else None,
-        layer=state.layer if state else None,
-        layers=state.layers if state else None,
-        temperatures=state.temperatures if state else {},
-        can=state.can if state and live.online else (),
-        control=state.control if state else "",
-        message=state.message if state else "",
-        watch=live.watch,
-        watch_reason=live.watch_reason,
-        verdict=live.verdict,
-        certainty=live.certainty,
-        cameras=tuple(
-            CameraCard(
-                name=name,
-                seq=camera.frame.seq if camera.frame else 0,
-                age=now - camera.received if camera.frame else None,
-                score=camera.score,
-                regions=camera.regions,
-                fault=camera.fault,
-            )
-            for name, camera in sorted(live.cameras.items())
-        ),
-        settings=settings_from(row.settings),
-    )

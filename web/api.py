@@ -13,7 +13,7 @@ from flask_wtf.csrf import generate_csrf
 from werkzeug.exceptions import Conflict
 
 from agent.protocol import ACTIONS
-from hub.views import PrinterCard
+from hub.cards import PrinterCard
 from web.site import own_view, site
 
 SPAN_S = 1800.0

@@ -10,8 +10,9 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from hub.access import Right
+from hub.cards import PrinterCard
 from hub.enrolment import Invitation
-from hub.views import NotAllowed, PrinterCard
+from hub.views import NotAllowed
 from web import forms, words
 from web.site import own_view, site
 from web.states import dashboard as dashboard_state

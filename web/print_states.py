@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hub.cards import PrinterCard
 from hub.policy import PrinterSettings
 from hub.print_views import PrintDetail
 from hub.store.history import EventRow, EvidenceRow
 from hub.store.prints import FeedbackRow
-from hub.views import PrinterCard, UserView
+from hub.views import UserView
 from web import print_words, words
 from web.curve import Curve, curve, decision_curve
 from web.site import site

@@ -11,9 +11,10 @@ from flask import current_app
 
 from agent.camera.jpeg import JpegError, size
 from hub.access import Right
+from hub.cards import CameraCard, PrinterCard
 from hub.policy import PrinterSettings
 from hub.store.history import EventRow
-from hub.views import CameraCard, PrinterCard, UserView
+from hub.views import UserView
 from web import words
 from web.curve import COLUMNS, SPANS, Curve, curve
 from web.print_states import pictures_by_event

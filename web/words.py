@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hub.access import Right
+from hub.cards import CameraCard, PrinterCard
 from hub.notify.desk import TargetCard
 from hub.store.history import CommandRow
-from hub.views import CameraCard, PrinterCard
 
 STALE_S = 30.0
 STAGES = ("requested", "sent", "accepted", "confirmed")

@@ -6,8 +6,9 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from hub.access import Right
+from hub.cards import CameraCard, PrinterCard
 from hub.policy import MAX_POINTS, MAX_ZONES, Zone
-from hub.views import CameraCard, NotAllowed, PrinterCard
+from hub.views import NotAllowed
 from web.site import own_view
 from web.states import chosen_camera, picture_size
 

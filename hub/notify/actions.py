@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from hub.cards import PrinterCard
 from hub.notify.links import Link, parse, verified
 from hub.notify.message import LABELS
 from hub.store.notify import NoteRow, NotifyStore
 from hub.store.prints import Prints
-from hub.views import NotAllowed, NotFound, PrinterCard
+from hub.views import NotAllowed, NotFound
 
 REASON = "asked for by a button of a notification"
 
