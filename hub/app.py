@@ -40,6 +40,7 @@ from hub.pace import Pace
 from hub.print_views import PrintParts
 from hub.prints import PrintKeeper, model_mark
 from hub.registrar import Address, EnrolmentAddress, PrinterRegistrar
+from hub.replays import Replays
 from hub.settings import HubSettings
 from hub.sharing import PersonSharing, SharingParts
 from hub.slots import Slots
@@ -244,6 +245,9 @@ class Hub:
         registrar = self.registrar
         registrar.ingest, registrar.judge, registrar.pace = self.ingest, self.judge, self.pace
         registrar.broker, registrar.door = self._broker_address, self._door
+        self.replays = Replays(
+            self.detector, self.detector.model.warn, self.settings.pace, self.history.picture
+        )
         self.courier, self.actions = self._notifier()
         self.outcomes.listeners.append(self.courier.wake)
         self._parts = Parts(
@@ -253,7 +257,7 @@ class Hub:
             self.live,
             self.desk,
             registrar,
-            prints=PrintParts(self.prints, self.print_keeper, self.trial_store),
+            prints=PrintParts(self.prints, self.print_keeper, self.trial_store, self.replays),
         )
 
     def _notifier(self) -> tuple[Courier, Actions]:
@@ -289,6 +293,7 @@ class Hub:
         region_at = self.detector.model.warn
         self.workers = Workers(self.slots, self.detector, self.judge, self.live, count, region_at)
         self._begin("detection", self.workers)
+        self._begin("replays", self.replays)
         self.session = self._connect()
         self.announcer.connected()
         self._begin("announcer", self.announcer)

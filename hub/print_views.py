@@ -11,7 +11,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import IO
 
+from hub.policy import PrinterSettings
 from hub.prints import PrintKeeper, ended_well
+from hub.replays import Replays, Run
 from hub.store.history import EVIDENCE, LAPSE, VIDEO, CommandRow, EventRow, EvidenceRow, ScoreRow
 from hub.store.prints import LABELS, MISSED, FeedbackRow, PrintRow, Prints, PrintSummary
 from hub.store.trials import TrialRow, TrialStore
@@ -73,6 +75,7 @@ class PrintParts:
     prints: Prints
     keeper: PrintKeeper
     trials: TrialStore
+    replays: Replays
 
 
 class PrintDesk:
@@ -80,7 +83,7 @@ class PrintDesk:
 
     def __init__(self, parts: PrintParts, picture: Callable[[str, int], bytes | None]) -> None:
         self._prints, self._keeper, self._picture = parts.prints, parts.keeper, picture
-        self._trials = parts.trials
+        self._trials, self._replays = parts.trials, parts.replays
 
     def of(self, printer: str, limit: int, before: int | None) -> list[PrintRow]:
         """Prints, newest first."""
@@ -159,6 +162,7 @@ class PrintDesk:
         if row.ended is None:
             raise ValueError("this print is still running")
         self._prints.delete(row)
+        self._replays.forget(row)
         self._keeper.learn(row.printer)
 
     def say(
@@ -187,6 +191,17 @@ class PrintDesk:
         self._prints.drop_feedback(picture)
         self._keeper.learn(printer)
         return True
+
+    def replay(self, row: PrintRow, settings: PrinterSettings) -> None:
+        """Play a print again with these settings, in the background; raises ValueError saying why that cannot be."""
+        stored = self._prints.evidence(row)
+        self._replays.begin(
+            row, stored, settings, lambda camera: self._keeper.habit_before(row, camera), time.time()
+        )
+
+    def replayed(self, row: PrintRow) -> Run | None:
+        """The newest replay of a print, if one was asked for lately."""
+        return self._replays.of(row, time.time())
 
     def ask_test(self, printer: str, person: str) -> int:
         """Ask the running hub for a test of the whole line."""

@@ -131,6 +131,14 @@ class PrintKeeper:
         for camera, habit in known.items():
             self._judge.remember(printer, camera, habit)
 
+    def habit_before(self, row: PrintRow, camera: str) -> Habit | None:
+        """What the judge could hold against a print's pictures while it ran, by what is known today."""
+        said, habit = self._prints.feedback(row.printer), None
+        for each, name, cells in self._prints.habits(row.printer, self._model):
+            if each.id < row.id and name == camera and ended_well(each, self._prints.events(each), said):
+                habit = habits.combined(habit, Habit(cells, 1))
+        return habit
+
     def _follow(self, running: PrintRow, state: State, now: float) -> PrintRow | None:
         """The print as it runs on, or None once it has ended."""
         with self._lock:

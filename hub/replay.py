@@ -6,12 +6,12 @@ takes the newest picture when one is wanted, so a picture that no one would have
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from agent.protocol import Frame, State
-from hub.habits import habit_of
+from hub.habits import Habit, habit_of
 from hub.judge import Judge, Judgement, Scored
 from hub.live import Live
 from hub.pace import Pace, PaceSettings
@@ -90,6 +90,10 @@ class Player:
         """An earlier print of this camera that ended well."""
         self._judge.remember(PRINTER, CAMERA, habit_of([each.heat for each in good]))
 
+    def know(self, habit: Habit) -> None:
+        """What this camera's good prints look like."""
+        self._judge.remember(PRINTER, CAMERA, habit)
+
     def frame(self, index: int, t: float) -> Frame:
         """A frame as the agent would have sent it at that time; its picture is not carried."""
         now = int(t * 1000)
@@ -107,13 +111,16 @@ def replay(
     region_at: float,
     settings: PrinterSettings,
     pace: PaceSettings,
-    progress: Callable[[int], None] | None = None,
+    habit: Habit | None = None,
 ) -> Replayed:
-    """Judge a recording with these settings. Unreadable pictures are counted and passed over."""
+    """Judge a recording with these settings, and with the camera's habit if that is known.
+
+    Unreadable pictures are counted and passed over.
+    """
     player, steps, pictures, unreadable = Player(settings, pace), [], {}, 0
+    if habit is not None:
+        player.know(habit)
     for shot, answer in _wanted(recording):
-        if progress is not None:
-            progress(shot.index)
         try:
             found = detector.detect(shot.jpeg)
         except PictureError:

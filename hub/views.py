@@ -16,8 +16,9 @@ from hub.access import Kind, Principal, Right, may_use
 from hub.cards import PrinterCard, card
 from hub.enrolment import Invitation
 from hub.live import Live
-from hub.policy import PrinterSettings
+from hub.policy import PrinterSettings, changed
 from hub.print_views import PictureDetail, PrintDesk, PrintDetail, PrintParts
+from hub.replays import Run
 from hub.store.audit import Audit
 from hub.store.history import CommandRow, EventRow, EvidenceRow, History, ScoreRow
 from hub.store.printers import PrinterRow, Printers
@@ -157,6 +158,11 @@ class UserView:
         self._row(printer, Right.VIEW)
         self._desk().write_zip(self._detail(printer, identity), out)
 
+    def replayed(self, printer: str, identity: int) -> Run | None:
+        """The newest replay of a print, if one was asked for lately; raises NotFound."""
+        self._row(printer, Right.VIEW)
+        return self._desk().replayed(self._print(printer, identity))
+
     def detection_test(self, printer: str, identity: int) -> TrialRow:
         """How far a test that was asked for has come; raises NotFound."""
         self._row(printer, Right.VIEW)
@@ -180,6 +186,16 @@ class UserView:
         self._row(printer, Right.CONTROL)
         self._audit("test_detection", printer)
         return self._desk().ask_test(printer, self.person)
+
+    def replay_print(self, printer: str, identity: int, changes: Mapping[str, Any]) -> None:
+        """Play a past print again with other settings, beside this call: `replayed` tells how far it has come.
+
+        Nothing is sent to the printer. Raises NotFound, NotAllowed, ValueError saying why it cannot be.
+        """
+        row = self._row(printer, Right.CONTROL)
+        settings = changed(row.settings, changes)
+        self._desk().replay(self._print(printer, identity), settings)
+        self._audit("replay_print", printer, str(identity))
 
     def pin_print(self, printer: str, identity: int, *, pinned: bool) -> None:
         """Keep a print beyond retention, or no longer; raises NotFound, NotAllowed."""

@@ -27,6 +27,7 @@ from web import (
     pictures,
     print_words,
     prints,
+    replays,
     shared,
     sharing,
     trial,
@@ -84,12 +85,18 @@ def create_app(site: Site) -> Flask:
         prints.blueprint,
         pictures.blueprint,
         zones.blueprint,
+        replays.blueprint,
         trial.blueprint,
         api,
     ):
         app.register_blueprint(blueprint)
     app.jinja_env.globals.update(
-        words=words, told=print_words, signed_in=signed_in, asset=_asset(app), actions=ACTIONS
+        words=words,
+        told=print_words,
+        replays=replays,
+        signed_in=signed_in,
+        asset=_asset(app),
+        actions=ACTIONS,
     )
     app.jinja_env.globals.update(notified=notifications.told, failing_targets=notifications.failing_targets)
     return app

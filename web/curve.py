@@ -74,12 +74,21 @@ class Curve:
 
 
 def curve(
-    rows: Sequence[ScoreRow], events: Sequence[EventRow], settings: PrinterSettings, now: float, span: float
+    rows: Sequence[ScoreRow],
+    events: Sequence[EventRow],
+    settings: PrinterSettings,
+    now: float,
+    span: float,
+    *,
+    gap: float = GAP_S,
 ) -> Curve:
-    """Draw what was scored in the `span` seconds before `now`; the highest value of each column counts."""
-    since = now - span
-    certainty = _runs([(row.t, row.certainty) for row in rows], since, span)
-    single = _runs([(row.t, row.score) for row in rows], since, span)
+    """Draw what was scored in the `span` seconds before `now`; the highest value of each column counts.
+
+    The line is broken where nothing was scored for longer than `gap`.
+    """
+    since, gap = now - span, max(gap, 2 * span / COLUMNS)
+    certainty = _runs([(row.t, row.certainty) for row in rows], since, span, gap)
+    single = _runs([(row.t, row.score) for row in rows], since, span, gap)
     marks = [
         Mark(_x(event.t, since, span), event.level, event.text) for event in events if since <= event.t <= now
     ]
@@ -137,11 +146,11 @@ def _before(seconds: float) -> str:
 
 
 def _runs(
-    values: Sequence[tuple[float, float | None]], since: float, span: float
+    values: Sequence[tuple[float, float | None]], since: float, span: float, gap: float
 ) -> list[list[tuple[float, float]]]:
     """Connected pieces of (x, y), broken where nothing was known for a while or a value is missing."""
     runs: list[list[tuple[float, float]]] = []
-    last, gap = float("-inf"), max(GAP_S, 2 * span / COLUMNS)
+    last = float("-inf")
     for t, value in values:
         if value is None or t < since:
             last = float("-inf") if value is None else last

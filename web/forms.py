@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -192,6 +192,15 @@ SECTIONS = (
     ),
 )
 FIELDS = tuple(field for section in SECTIONS for field in section.fields)
+#: What makes a difference to a print that is played again.
+REPLAYED = (
+    *(
+        field
+        for field in FIELDS
+        if field.name in ("action", "warn_at", "warn_hold_s", "act_at", "act_hold_s", "grace_s")
+    ),
+    Field("use_zones", "Leave out the ignored places of today", kind="switch"),
+)
 
 
 def shown(settings: PrinterSettings) -> dict[str, str]:
@@ -201,12 +210,12 @@ def shown(settings: PrinterSettings) -> dict[str, str]:
     return {field.name: _text(field, {**values, **after}.get(field.name)) for field in FIELDS}
 
 
-def read(form: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+def read(form: Mapping[str, str], fields: Sequence[Field] = FIELDS) -> tuple[dict[str, Any], dict[str, str]]:
     """The settings in a sent form, and what is wrong with it by field name. Nothing else in the form counts."""
     changes: dict[str, Any] = {}
     after: dict[str, float] = {}
     errors: dict[str, str] = {}
-    for field in FIELDS:
+    for field in fields:
         try:
             value = _value(field, form.get(field.name, "").strip())
         except ValueError as error:
@@ -216,10 +225,24 @@ def read(form: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
             changes[field.name] = value
         elif value is not None:
             after[field.name.removeprefix("after.")] = float(value)
-    changes["after"] = after
+    if any(field.name.startswith("after.") for field in fields):
+        changes["after"] = after
     if not errors:
         errors = _together(changes)
     return changes, errors
+
+
+def shown_replay(settings: PrinterSettings) -> dict[str, str]:
+    """The values of the form by which a print is played again."""
+    return {**shown(settings), "use_zones": "on" if settings.zones else ""}
+
+
+def read_replay(form: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The same of that form. The print is judged also where the printer is not watched by its settings."""
+    changes, errors = read(form, REPLAYED)
+    if not changes.pop("use_zones", False):
+        changes["zones"] = {}
+    return {**changes, "watch": True}, errors
 
 
 def _together(changes: Mapping[str, Any]) -> dict[str, str]:

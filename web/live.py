@@ -15,6 +15,7 @@ from flask.typing import ResponseReturnValue
 from agent.protocol import MAX_INTEGER, Frame
 from agent.topics import NAME
 from web.print_states import print_page
+from web.replays import replay_state
 from web.site import own_view
 from web.states import chosen_camera, dashboard, printer_state
 from web.trial import trial_state
@@ -87,6 +88,13 @@ def print_(printer: str, identity: int) -> ResponseReturnValue:
     everything = request.args.get("pictures") == "all"
     state = print_page(own_view(), printer, identity, everything=everything)
     return _unless_known(render_template("print_body.html", **state))
+
+
+@blueprint.get("/p/<printer>/prints/<int:identity>/replay/live")
+def replay(printer: str, identity: int) -> ResponseReturnValue:
+    """How far the replay of a print has come."""
+    state = replay_state(own_view(), printer, identity)
+    return _unless_known(render_template("replay_result.html", **state))
 
 
 @blueprint.get("/p/<printer>/test/live")

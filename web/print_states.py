@@ -127,11 +127,13 @@ def _curve(detail: PrintDetail, card: PrinterCard, now: float) -> Curve:
         step = 2.0 ** math.ceil(math.log2(span / STEPS))
         span = math.ceil(span / step) * step
     drawn = curve(detail.scores, detail.events, card.settings, row.started + span, span)
+    return replace(drawn, ticks=elapsed(span))
+
+
+def elapsed(span: float) -> tuple[tuple[float, str], ...]:
+    """Ticks for the time since the begin of a print."""
     shares = (0.0, 0.25, 0.5, 0.75, 1.0)
-    return replace(
-        drawn,
-        ticks=tuple((share * 100, _since(share * span) if share else "start") for share in shares),
-    )
+    return tuple((share * 100, _since(share * span) if share else "start") for share in shares)
 
 
 def _since(seconds: float) -> str:

@@ -13,7 +13,7 @@ from werkzeug.exceptions import Conflict
 from hub.access import Right
 from hub.store.history import VIDEO
 from hub.views import NotAllowed, NotFound
-from web import print_words
+from web import forms, print_words
 from web.print_states import print_list, print_page
 from web.site import own_view
 
@@ -36,8 +36,16 @@ def listing(printer: str) -> ResponseReturnValue:
 @blueprint.get("/p/<printer>/prints/<int:identity>")
 def one(printer: str, identity: int) -> ResponseReturnValue:
     """One print with all that belongs to it."""
-    everything = request.args.get("pictures") == "all"
-    return render_template("print.html", **print_page(own_view(), printer, identity, everything=everything))
+    view = own_view()
+    state = print_page(view, printer, identity, everything=request.args.get("pictures") == "all")
+    return render_template(
+        "print.html",
+        **state,
+        replayed=view.replayed(printer, identity),
+        fields=forms.REPLAYED,
+        values=forms.shown_replay(state["card"].settings),
+        errors={},
+    )
 
 
 @blueprint.post("/p/<printer>/prints/<int:identity>/mark")

@@ -52,6 +52,8 @@ READS = (
     "/p/{id}/prints",
     "/p/{id}/prints/1",
     "/p/{id}/prints/1/live",
+    "/p/{id}/prints/1/replay",
+    "/p/{id}/prints/1/replay/live",
     "/p/{id}/prints/1/delete",
     "/p/{id}/prints/1/export.zip",
     "/p/{id}/prints/1/timelapse.webm",
@@ -82,6 +84,7 @@ WRITES = (
     ("/p/{id}/pictures/1/feedback", {"label": "false_alarm"}),
     ("/p/{id}/prints/1/mark", {"good": "bad"}),
     ("/p/{id}/prints/1/pin", {"pinned": "yes"}),
+    ("/p/{id}/prints/1/replay", {"warn_at": "50"}),
     ("/p/{id}/prints/1/delete", {}),
 )
 CALLS = (

@@ -56,7 +56,9 @@ class World:
             self.live,
             SimpleNamespace(),
             SimpleNamespace(),
-            prints=PrintParts(self.prints, self.keeper, TrialStore(self.database)),
+            prints=PrintParts(
+                self.prints, self.keeper, TrialStore(self.database), SimpleNamespace(forget=print)
+            ),
         )
 
     def view(self, person="olivia"):

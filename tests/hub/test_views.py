@@ -93,7 +93,12 @@ class World:
             self.desk,
             self.registrar,
             self.looked_at.append,
-            PrintParts(self.prints, SimpleNamespace(learn=self.learnt.append), TrialStore(stores.database)),
+            PrintParts(
+                self.prints,
+                SimpleNamespace(learn=self.learnt.append),
+                TrialStore(stores.database),
+                SimpleNamespace(forget=print),
+            ),
         )
         self.trial = TrialStore(stores.database).ask(self.printer, "ann", NOW)
         self.event = stores.history.add_event(self.printer, NOW, "warn", "warning", "text")
