@@ -31,21 +31,29 @@ def add_commands(commands: Any) -> None:
         "replay", help="when would a recorded print have been warned about and paused?"
     )
     again.add_argument("path", type=Path, help="a video, an MJPEG file or a folder of JPEGs")
-    again.add_argument(
-        "--settings", type=Path, metavar="FILE", help="the printer's settings as TOML (defaults)"
-    )
-    again.add_argument(
-        "--interval",
-        type=float,
-        default=10.0,
-        metavar="S",
-        help="seconds of the print between two pictures (%(default)s)",
-    )
+    add_recording_options(again)
     again.add_argument("--json", type=Path, metavar="FILE", help="write every judged picture there")
     again.add_argument(
         "--page", type=Path, metavar="FILE", help="write a page with the curve and the deciding pictures"
     )
     again.set_defaults(run=_replay)
+
+
+def add_recording_options(parser: argparse.ArgumentParser) -> None:
+    """Add what tells how a recording is to be played."""
+    parser.add_argument(
+        "--settings",
+        type=Path,
+        metavar="FILE",
+        help="settings as TOML (a printer's own where one is named, else the defaults)",
+    )
+    parser.add_argument(
+        "--interval",
+        type=float,
+        default=10.0,
+        metavar="S",
+        help="seconds of the print between two pictures of a recording (%(default)s)",
+    )
 
 
 def detector(options: argparse.Namespace) -> Detector:

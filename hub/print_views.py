@@ -11,12 +11,14 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import IO
 
+from hub.courses import courses_of
 from hub.policy import PrinterSettings
 from hub.prints import PrintKeeper, ended_well
 from hub.replays import Replays, Run
 from hub.store.history import EVIDENCE, LAPSE, VIDEO, CommandRow, EventRow, EvidenceRow, ScoreRow
 from hub.store.prints import LABELS, MISSED, FeedbackRow, PrintRow, Prints, PrintSummary
 from hub.store.trials import TrialRow, TrialStore
+from hub.tuning import Tuning, tuned
 
 _FOLDERS = {EVIDENCE: "evidence", LAPSE: "timelapse", VIDEO: "timelapse"}
 
@@ -202,6 +204,11 @@ class PrintDesk:
     def replayed(self, row: PrintRow) -> Run | None:
         """The newest replay of a print, if one was asked for lately."""
         return self._replays.of(row, time.time())
+
+    def tuning(self, printer: str, settings: PrinterSettings, accepted: float) -> tuple[Tuning, int]:
+        """What other limits would have done to a printer's prints, and of how many prints it is not known how they went."""
+        known, unknown = courses_of(self._prints, printer)
+        return tuned(known, settings, accepted), unknown
 
     def ask_test(self, printer: str, person: str) -> int:
         """Ask the running hub for a test of the whole line."""

@@ -54,6 +54,50 @@ class Cost:
         return 100.0 * false / self.hours if self.hours else 0.0
 
 
+@dataclass(frozen=True)
+class Tuning:
+    """What other limits would have done to some prints: those of acting and of warning, the present ones first.
+
+    `lacking` is what is missing for a proposal, `best` the limits that would be proposed.
+    """
+
+    courses: tuple[Course, ...]
+    accepted: float
+    act: tuple[Cost, ...]
+    warn: tuple[Cost, ...]
+    lacking: str
+    best: Cost | None
+
+    @property
+    def present(self) -> Cost:
+        """What the present limits did."""
+        return self.act[0]
+
+    @property
+    def good(self) -> int:
+        """How many prints were good."""
+        return sum(course.onset is None for course in self.courses)
+
+    @property
+    def better(self) -> Cost | None:
+        """What is proposed: only with enough data, and only if it is better than the present limits."""
+        best, present = self.best, self.present
+        if self.lacking or best is None or (best.acted, best.seconds) == (present.acted, present.seconds):
+            return None
+        return best
+
+
+def condensed(course: Course, low: float) -> Course:
+    """The same print without the inner points of stretches below `low`.
+
+    A policy that warns at twice that, or later, decides the same.
+    """
+    quiet = [sure is not None and sure < low for _, sure in course.points]
+    inner = [n for n in range(1, len(quiet) - 1) if quiet[n - 1] and quiet[n] and quiet[n + 1]]
+    dropped = set(inner)
+    return replace(course, points=tuple(each for n, each in enumerate(course.points) if n not in dropped))
+
+
 def cost(courses: Sequence[Course], settings: PrinterSettings) -> Cost:
     """What these settings would have done to these prints; each print is warned of and acted upon once."""
     played = [(course, *_played(course, settings)) for course in courses]
@@ -109,50 +153,61 @@ def lacking(courses: Sequence[Course]) -> str:
     return " and ".join(missing)
 
 
-def as_text(courses: Sequence[Course], settings: PrinterSettings, accepted: float) -> str:
+def tuned(courses: Sequence[Course], settings: PrinterSettings, accepted: float) -> Tuning:
+    """What other limits would have done, and which of them are proposed for at most so many false actions per 100 h."""
+    lowest = min(*WARN_AT, settings.warn_at, settings.act_at) / 2
+    short = [condensed(each, lowest) for each in courses]
+    act, warn = act_costs(short, settings), warn_costs(short, settings)
+    return Tuning(
+        tuple(courses), accepted, tuple(act), tuple(warn), lacking(courses), proposed(act, accepted)
+    )
+
+
+def as_text(found: Tuning) -> str:
     """The tables and the proposal, in plain lines."""
-    act, warn = act_costs(courses, settings), warn_costs(courses, settings)
-    present = act[0]
-    good = sum(course.onset is None for course in courses)
+    present = found.present
     lines = [
-        f"{good} good and {present.failing} failing prints, {present.hours:.1f} hours without a failure",
+        f"{found.good} good and {present.failing} failing prints, {present.hours:.1f} hours without a failure",
         "",
     ]
     lines.append(f"{'act_at':>7} {'act_hold_s':>10}  {'acted upon':>10}  {'seconds':>7}  false actions")
-    for each in act:
+    for each in found.act:
         chosen, seconds = each.settings, "-" if each.seconds is None else f"{each.seconds:.0f}"
         mark = "  (now)" if each is present else ""
-        caught, false = f"{each.acted}/{each.failing}", _rate(each, each.false_actions)
+        caught, false = f"{each.acted}/{each.failing}", rate(each, each.false_actions)
         lines.append(
             f"{chosen.act_at:>7g} {chosen.act_hold_s:>10g}  {caught:>10}  {seconds:>7}  {false}{mark}"
         )
     lines += ["", f"{'warn_at':>7} {'warned of':>21}  {'':>7}  false warnings"]
-    for each in warn:
-        mark = "  (now)" if each.settings == settings else ""
-        caught, false = f"{each.warned}/{each.failing}", _rate(each, each.false_warnings)
+    for each in found.warn:
+        mark = "  (now)" if each is found.warn[0] else ""
+        caught, false = f"{each.warned}/{each.failing}", rate(each, each.false_warnings)
         lines.append(f"{each.settings.warn_at:>7g} {caught:>21}  {'':>7}  {false}{mark}")
-    return "\n".join([*lines, "", *_advice(courses, act, accepted)])
+    lines += ["", advice(found)]
+    if found.better:
+        chosen = found.better.settings
+        lines += [f"act_at = {chosen.act_at:g}", f"act_hold_s = {chosen.act_hold_s:g}"]
+    return "\n".join(lines)
 
 
-def _advice(courses: Sequence[Course], costs: Sequence[Cost], accepted: float) -> list[str]:
-    missing = lacking(courses)
-    if missing:
-        return [f"Too little data to propose anything: there are {missing}. The tables show what there is."]
-    best, present = proposed(costs, accepted), costs[0]
-    if best is None:
-        return [
-            f"No limits keep below {accepted:g} false actions per 100 hours; zones or habits may help more."
-        ]
-    if best is present or (best.acted, best.seconds) == (present.acted, present.seconds):
-        return ["The present limits are as good as any for these prints."]
-    return [
-        f"Proposed, for at most {accepted:g} false actions per 100 hours:",
-        f"act_at = {best.settings.act_at:g}",
-        f"act_hold_s = {best.settings.act_hold_s:g}",
-    ]
+def advice(found: Tuning) -> str:
+    """What is proposed, or why nothing is."""
+    if found.lacking:
+        return (
+            f"Too little data to propose anything: there are {found.lacking}. The tables show what there is."
+        )
+    if found.best is None:
+        return (
+            f"No limits keep below {found.accepted:g} false actions per 100 hours;"
+            " zones or habits may help more."
+        )
+    if found.better is None:
+        return "The present limits are as good as any for these prints."
+    return f"Proposed, for at most {found.accepted:g} false actions per 100 hours:"
 
 
-def _rate(each: Cost, false: int) -> str:
+def rate(each: Cost, false: int) -> str:
+    """False alarms per 100 hours in words, as exactly as so few hours allow."""
     if not each.hours:
         return "unknown, there are no good hours"
     if false:

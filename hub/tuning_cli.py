@@ -11,18 +11,15 @@ from typing import Any
 from agent.settings import build, read_toml
 from hub import replay, tuning
 from hub.admin import Office, known_printer
-from hub.detection_cli import detector
+from hub.courses import courses_of
+from hub.detection_cli import add_recording_options, detector
 from hub.policy import PrinterSettings, settings_from
-from hub.prints import ended_well
 from hub.recordings import shots
 from hub.settings import HubSettings, load
-from hub.store.prints import FALSE_ALARM, MISSED, FeedbackRow, PrintRow, Prints
+from hub.store.prints import Prints
 from hub.tuning import Course
 
 GOOD, FAILING = "good", "failing"
-#: Where nobody said when a print began to fail, the first picture after which it was so certain counts.
-SUSPECT = 0.01
-MOST_PRINTS = 1000
 _ONSET = re.compile(r"@(\d+(?:\.\d+)?)$")
 
 
@@ -39,16 +36,7 @@ def add_commands(commands: Any) -> None:
         metavar="N",
         help="false actions accepted per 100 hours (%(default)s)",
     )
-    tune.add_argument(
-        "--settings", type=Path, metavar="FILE", help="settings as TOML (the printer's, or defaults)"
-    )
-    tune.add_argument(
-        "--interval",
-        type=float,
-        default=10.0,
-        metavar="S",
-        help="seconds of the print between two pictures of a recording (%(default)s)",
-    )
+    add_recording_options(tune)
     tune.set_defaults(run=_tune)
 
 
@@ -64,7 +52,7 @@ def _tune(options: argparse.Namespace) -> int:
         print(f"{what}: {unknown} more prints are neither marked nor ended in a way that tells")
     if options.settings:
         settings = build(PrinterSettings, read_toml(options.settings), str(options.settings))
-    print(tuning.as_text(courses, settings, options.accept))
+    print(tuning.as_text(tuning.tuned(courses, settings, options.accept)))
     return 0
 
 
@@ -91,29 +79,7 @@ def stored(hub: HubSettings, name: str) -> tuple[PrinterSettings, list[Course], 
     office.database.start()
     try:
         printer = known_printer(office, name)
-        prints = Prints(office.database, hub.hub.data / "evidence")
-        rows = [row for row in prints.of(printer.id, MOST_PRINTS) if row.ended is not None]
-        said = prints.feedback(printer.id)
-        courses = [_course(prints, row, said) for row in rows]
+        known, unknown = courses_of(Prints(office.database, hub.hub.data / "evidence"), printer.id)
     finally:
         office.database.stop()
-    known = [each for each in courses if each is not None]
-    return settings_from(printer.settings), known, len(courses) - len(known)
-
-
-def _course(prints: Prints, row: PrintRow, said: list[FeedbackRow]) -> Course | None:
-    """A stored print as its scores tell it; None if nobody knows how it went, or it has no scores."""
-    points = tuple((score.t - row.started, score.certainty) for score in prints.scores(row))
-    if not points:
-        return None
-    during = [each for each in said if row.started <= each.t_picture <= (row.ended or row.started)]
-    missed = [each.t_picture - row.started for each in during if each.label == MISSED]
-    events = prints.events(row)
-    if ended_well(row, events, said):
-        return Course(str(row.id), points)
-    alarmed = any(event.kind == "failing" for event in events)
-    believed = alarmed and not any(each.label == FALSE_ALARM for each in during)
-    if not missed and row.good is not False and not (believed and row.outcome in ("cancelled", "failed")):
-        return None
-    first = next((t for t, certainty in points if certainty is not None and certainty >= SUSPECT), 0.0)
-    return Course(str(row.id), points, min(missed, default=first))
+    return settings_from(printer.settings), known, unknown

@@ -16,7 +16,7 @@ from hub.access import Kind, Principal, Right, may_use
 from hub.cards import PrinterCard, card
 from hub.enrolment import Invitation
 from hub.live import Live
-from hub.policy import PrinterSettings, changed
+from hub.policy import PrinterSettings, changed, settings_from
 from hub.print_views import PictureDetail, PrintDesk, PrintDetail, PrintParts
 from hub.replays import Run
 from hub.store.audit import Audit
@@ -24,6 +24,7 @@ from hub.store.history import CommandRow, EventRow, EvidenceRow, History, ScoreR
 from hub.store.printers import PrinterRow, Printers
 from hub.store.prints import PrintRow, PrintSummary
 from hub.store.trials import TrialRow
+from hub.tuning import Tuning
 
 
 class NotFound(Exception):
@@ -175,6 +176,14 @@ class UserView:
         """The newest test of this printer, if any was asked for."""
         self._row(printer, Right.VIEW)
         return self._desk().last_test(printer)
+
+    def tuning(self, printer: str, accepted: float) -> tuple[Tuning, int]:
+        """What other limits would have done to this printer's prints, with at most so many false actions per 100 hours.
+
+        The number is that of the prints of which nobody knows how they went. For its owner: raises NotFound, NotAllowed.
+        """
+        row = self._row(printer, Right.OWN)
+        return self._desk().tuning(printer, settings_from(row.settings), accepted)
 
     # Doing
 

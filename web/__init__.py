@@ -31,6 +31,7 @@ from web import (
     shared,
     sharing,
     trial,
+    tuning,
     words,
     zones,
 )
@@ -86,6 +87,7 @@ def create_app(site: Site) -> Flask:
         pictures.blueprint,
         zones.blueprint,
         replays.blueprint,
+        tuning.blueprint,
         trial.blueprint,
         api,
     ):

@@ -107,7 +107,7 @@ def result(run: Run) -> words.Told:
 
 
 def _real(detail: PrintDetail) -> Mapping[str, float | None]:
-    """When the hub first warned, raised the alarm, paused and cancelled in truth, in seconds of the print."""
+    """When the hub first warned and raised the alarm, and its pause and cancel were confirmed, in seconds of the print."""
 
     def first(times: list[float]) -> float | None:
         return min(times) - detail.row.started if times else None
@@ -117,7 +117,7 @@ def _real(detail: PrintDetail) -> Mapping[str, float | None]:
 
     def ordered(action: str) -> float | None:
         orders = (row for row in detail.commands if row.initiator == HUB and row.action == action)
-        return first([row.t for row in orders])
+        return first([row.updated for row in orders if row.stage == "confirmed" and not row.dry])
 
     return {
         "warn": events("suspected", "failing"),

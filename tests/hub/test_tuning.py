@@ -1,6 +1,7 @@
 """Limits proposed from labelled prints: what they cost is what the policy would have done, and guesses are not made."""
 
 from dataclasses import replace
+from random import Random
 from types import SimpleNamespace
 
 import pytest
@@ -13,7 +14,7 @@ from hub.store.history import History, ScoreRow
 from hub.store.people import People
 from hub.store.printers import Printers
 from hub.store.prints import MISSED, Prints
-from hub.tuning import Course, act_costs, as_text, cost, lacking, proposed
+from hub.tuning import Course, act_costs, as_text, condensed, cost, lacking, proposed, tuned
 from tests.support.models import brightness_model
 from tests.support.pictures import failing, fine
 
@@ -73,24 +74,37 @@ def many():
 def test_with_enough_prints_a_proposal_is_made_in_the_words_of_the_settings():
     good, bad = many()
     assert lacking([*good, *bad]) == ""
-    text = as_text([*good, *bad], NOW, accepted=1.0)
+    text = as_text(tuned([*good, *bad], NOW, 1.0))
     assert "act_at = 0.995\nact_hold_s = 0" in text
-    text = as_text([*good, *bad], NOW, accepted=100.0)
+    text = as_text(tuned([*good, *bad], NOW, 100.0))
     assert "act_at = 0.95\nact_hold_s = 0" in text
 
 
 def test_too_little_data_is_said_and_nothing_proposed():
-    text = as_text([GOOD, BAD], NOW, accepted=1.0)
+    text = as_text(tuned([GOOD, BAD], NOW, 1.0))
     assert "Too little data" in text
     assert "0.9 of at least 20 hours" in text
     assert "1 of at least 5 failing prints" in text
     assert "act_at =" not in text
-    assert "unknown" in as_text([replace(BAD, onset=0.0)], NOW, 1.0)
+    assert "unknown" in as_text(tuned([replace(BAD, onset=0.0)], NOW, 1.0))
 
 
 def test_no_false_alarm_in_few_hours_is_not_called_none():
     ten_hours = [course(*[0.01] * 3601, name=f"g{n}") for n in range(1)]
-    assert "0, that is below 30.0 per 100 h" in as_text(ten_hours, NOW, 1.0)
+    assert "0, that is below 30.0 per 100 h" in as_text(tuned(ten_hours, NOW, 1.0))
+
+
+def test_leaving_quiet_points_out_changes_no_decision():
+    random = Random(7)
+    for _ in range(50):
+        sure = [random.choice([None, 0.001, 0.01, 0.1, 0.31, 0.7, 0.97, 0.999]) for _ in range(12)]
+        long = course(
+            *[each for each in sure for _ in range(random.randint(1, 8))], onset=random.choice([None, 150.0])
+        )
+        short = condensed(long, 0.15)
+        for settings in (NOW, replace(NOW, warn_at=0.3, act_hold_s=0.0), replace(NOW, grace_s=100.0)):
+            assert cost([short], settings) == cost([long], settings)
+    assert len(condensed(GOOD, 0.15).points) == 7
 
 
 # Where prints come from
