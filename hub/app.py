@@ -56,7 +56,7 @@ from hub.store.sharing import Sharing
 from hub.store.trials import TrialStore
 from hub.timelapse import Timelapse
 from hub.timer import Timer
-from hub.tls import CertificateError, ListenerTls
+from hub.tls import ListenerTls
 from hub.trials import TrialParts, Trials
 from hub.unwatched import Unwatched
 from hub.views import Parts, UserView
@@ -307,11 +307,7 @@ class Hub:
             section.enrolment_host,
             section.enrolment_port,
             self.tls.context,
-            {
-                "/enrol": (("id", "secret"), self.registrar.redeem),
-                "/confirmed": (("id", "secret"), self.registrar.confirmed),
-                "/rotate": (("printer", "sealed"), self.registrar.rotate),
-            },
+            self.registrar.routes(),
         )
         self._begin("enrolment", self.enrolment_server)
 
@@ -357,12 +353,7 @@ class Hub:
 
     def renew_certificate(self) -> None:
         """Show agents a new certificate, if the one they are shown is soon over or its files have changed."""
-        try:
-            if self.tls.refresh():
-                log.info("agents are shown the certificate %s now", self.tls.fingerprint)
-                self.audit.add(time.time(), "hub", "certificate", detail=self.tls.fingerprint)
-        except (CertificateError, OSError) as error:
-            log.error("agents are still shown the certificate as before: %s", error)  # noqa: TRY400 - its text says all
+        self.tls.keep_fresh(lambda mark: self.audit.add(time.time(), "hub", "certificate", detail=mark))
 
     def _wake_courier(self) -> None:
         self.courier.wake()

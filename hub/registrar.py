@@ -10,6 +10,7 @@ from typing import Any
 
 from hub.credentials import Credentials
 from hub.enrolment import Enrolments, Invitation, Issued
+from hub.enrolment_server import Routes
 from hub.ingest import Ingest
 from hub.judge import Judge
 from hub.live import Live
@@ -96,6 +97,14 @@ class PrinterRegistrar:
             now=time.time(),
             ask_code=ask_code,
         )
+
+    def routes(self) -> Routes:
+        """What agents may ask at the enrolment listener."""
+        return {
+            "/enrol": (("id", "secret"), self.redeem),
+            "/confirmed": (("id", "secret"), self.confirmed),
+            "/rotate": (("printer", "sealed"), self.rotate),
+        }
 
     def redeem(self, identity: str, secret: str, now: float) -> dict[str, Any]:
         """Exchange an enrolment for the answer to the agent; raises EnrolmentError."""

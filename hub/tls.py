@@ -7,8 +7,10 @@ used, an agent's part of the handshake is played with it.
 from __future__ import annotations
 
 import hashlib
+import logging
 import ssl
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,8 @@ from hub import certificates
 from hub.settings import HubSection
 
 _ENCRYPTED = b"ENCRYPTED"
+
+log = logging.getLogger(__name__)
 
 
 class CertificateError(ValueError):
@@ -80,6 +84,15 @@ class ListenerTls:
     def start(self) -> None:
         """Begin to show a certificate; raises CertificateError or OSError."""
         self._renew()
+
+    def keep_fresh(self, note: Callable[[str], None]) -> None:
+        """Show another certificate if there is one, and note its fingerprint; what keeps it from that is logged."""
+        try:
+            if self.refresh():
+                log.info("agents are shown the certificate %s now", self.fingerprint)
+                note(self.fingerprint)
+        except (CertificateError, OSError) as error:
+            log.error("agents are still shown the certificate as before: %s", error)  # noqa: TRY400 - its text says all
 
     def refresh(self) -> bool:
         """Show another certificate from now on, if there is one; returns whether there is.

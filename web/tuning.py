@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import threading
 from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import Conflict
 
 from hub.access import Right
 from hub.cards import PrinterCard
@@ -17,6 +19,9 @@ from hub.views import NotAllowed
 from web.site import own_view
 
 ACCEPTED = 1.0
+#: Playing a month of prints takes seconds: one at a time, so that the watch of all others does not wait for it.
+PATIENCE_S = 10.0
+_one = threading.Lock()
 #: What an applied proposal changes; with these the way back is kept in the session.
 LIMITS = ("warn_at", "act_at", "act_hold_s")
 UNDO = "tuned"
@@ -38,7 +43,12 @@ class Point:
 def page(printer: str) -> ResponseReturnValue:
     """What other limits would have done, and what is proposed."""
     view, accepted = own_view(), _accepted()
-    found, unknown = view.tuning(printer, accepted)
+    if not _one.acquire(timeout=PATIENCE_S):
+        raise Conflict("Somebody else's limits are being worked out. Try again in a moment.")
+    try:
+        found, unknown = view.tuning(printer, accepted)
+    finally:
+        _one.release()
     card = view.printer(printer)
     return render_template(
         "tune.html",

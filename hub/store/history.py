@@ -8,7 +8,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from hub.regions import Region
 from hub.store.database import Database, StoreError
@@ -78,6 +78,15 @@ class EvidenceRow:
     pinned: bool
     kind: str = EVIDENCE
     regions: tuple[Region, ...] = ()
+
+
+class About(TypedDict, total=False):
+    """What is known of a file that is stored, as in its `EvidenceRow`."""
+
+    event: int | None
+    score: float | None
+    kind: str
+    regions: Sequence[Region]
 
 
 def evidence_row(row: Any) -> EvidenceRow:
@@ -200,37 +209,15 @@ class History:
 
     # Evidence
 
-    def add_evidence(
-        self,
-        printer: str,
-        camera: str,
-        t: float,
-        data: bytes,
-        *,
-        event: int | None = None,
-        score: float | None = None,
-        kind: str = EVIDENCE,
-        regions: Sequence[Region] = (),
-    ) -> int:
+    def add_evidence(self, printer: str, camera: str, t: float, data: bytes, **about: Unpack[About]) -> int:
         """Store a picture: file first, then its row, so that no row ever lacks its file. Raises OSError (disk full)."""
-        stored = self.write_evidence(
-            printer, camera, t, data, event=event, score=score, kind=kind, regions=regions
-        )
-        return self.settle_evidence([stored])[0]
+        return self.settle_evidence([self.write_evidence(printer, camera, t, data, **about)])[0]
 
     def write_evidence(
-        self,
-        printer: str,
-        camera: str,
-        t: float,
-        data: bytes,
-        *,
-        event: int | None = None,
-        score: float | None = None,
-        kind: str = EVIDENCE,
-        regions: Sequence[Region] = (),
+        self, printer: str, camera: str, t: float, data: bytes, **about: Unpack[About]
     ) -> Mapping[str, Any]:
         """Write the file only; what comes back is for `settle_evidence`, without which it is swept away."""
+        kind = about.get("kind", EVIDENCE)
         folder = self._folder / printer
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{int(t * 1000)}-{camera}{_SUFFIX[kind]}"
@@ -245,12 +232,12 @@ class History:
             "printer": printer,
             "camera": camera,
             "t": t,
-            "event": event,
-            "score": score,
+            "event": about.get("event"),
+            "score": about.get("score"),
             "path": str(path.relative_to(self._folder)),
             "bytes": len(data),
             "kind": kind,
-            "regions": json.dumps([asdict(each) for each in regions]),
+            "regions": json.dumps([asdict(each) for each in about.get("regions", ())]),
         }
 
     def settle_evidence(self, stored: Sequence[Mapping[str, Any]]) -> list[int]:
