@@ -12,9 +12,8 @@ from markupsafe import Markup
 from hub.access import Right
 from hub.cards import PrinterCard
 from hub.enrolment import Invitation
-from hub.views import NotAllowed
 from web import forms, words
-from web.site import own_view, site
+from web.site import own_view, printer_with, site
 from web.states import dashboard as dashboard_state
 from web.states import picture_size, printer_state
 
@@ -50,7 +49,7 @@ def order(printer: str) -> ResponseReturnValue:
         view.dismiss(printer)
         flash("Taken as a false alarm: what is seen now must grow before it counts again.")
     elif action == "cancel" and request.form.get("confirmed") != "yes":
-        _controlled(printer)
+        printer_with(Right.CONTROL, printer)
         return redirect(url_for(".cancel", printer=printer), 303)
     else:
         try:
@@ -65,7 +64,7 @@ def order(printer: str) -> ResponseReturnValue:
 @blueprint.get("/p/<printer>/cancel")
 def cancel(printer: str) -> ResponseReturnValue:
     """Ask whether a print is really to be cancelled."""
-    return render_template("cancel.html", card=_controlled(printer))
+    return render_template("cancel.html", card=printer_with(Right.CONTROL, printer))
 
 
 @blueprint.get("/p/<printer>/evidence/<int:picture>.jpg")
@@ -81,7 +80,7 @@ def evidence(printer: str, picture: int) -> ResponseReturnValue:
 @blueprint.post("/p/<printer>/settings")
 def settings(printer: str) -> ResponseReturnValue:
     """What the owner chose for a printer."""
-    view, card = own_view(), _owned(printer)
+    view, card = own_view(), printer_with(Right.OWN, printer)
     if request.method != "POST":
         return _settings_page(card, forms.shown(card.settings), {})
     changes, errors = forms.read(request.form)
@@ -95,7 +94,7 @@ def settings(printer: str) -> ResponseReturnValue:
 @blueprint.post("/p/<printer>/rename")
 def rename(printer: str) -> ResponseReturnValue:
     """Give a printer another name."""
-    card = _owned(printer)
+    card = printer_with(Right.OWN, printer)
     try:
         own_view().rename(printer, request.form.get("name", ""))
     except ValueError as error:
@@ -107,7 +106,7 @@ def rename(printer: str) -> ResponseReturnValue:
 @blueprint.post("/p/<printer>/remove")
 def remove(printer: str) -> ResponseReturnValue:
     """Remove a printer once its name was typed."""
-    card = _owned(printer)
+    card = printer_with(Right.OWN, printer)
     if request.form.get("typed", "").strip() != card.name:
         errors = {"typed": "This is not the name of the printer, so nothing was removed."}
         return _settings_page(card, forms.shown(card.settings), errors)
@@ -119,7 +118,7 @@ def remove(printer: str) -> ResponseReturnValue:
 @blueprint.post("/p/<printer>/invite")
 def invite(printer: str) -> ResponseReturnValue:
     """A fresh enrolment line for a printer."""
-    card, ask_code = _owned(printer), _asks_code()
+    card, ask_code = printer_with(Right.OWN, printer), _asks_code()
     return _enrolment_page(card, own_view().invite(printer, ask_code=ask_code), ask_code=ask_code)
 
 
@@ -127,7 +126,7 @@ def invite(printer: str) -> ResponseReturnValue:
 @blueprint.post("/p/<printer>/confirm")
 def confirm(printer: str) -> ResponseReturnValue:
     """Let the agent in that shows the code which is typed here."""
-    card = _owned(printer)
+    card = printer_with(Right.OWN, printer)
     if request.method != "POST":
         return render_template("confirm.html", card=card, error="")
     try:
@@ -154,23 +153,6 @@ def add() -> ResponseReturnValue:
 
 def _asks_code() -> bool:
     return request.form.get("code") == "on"
-
-
-def _owned(printer: str) -> PrinterCard:
-    """A printer of which this person is an owner; raises NotFound, NotAllowed."""
-    return _with_right(printer, Right.OWN)
-
-
-def _controlled(printer: str) -> PrinterCard:
-    """A printer that this person may control; raises NotFound, NotAllowed."""
-    return _with_right(printer, Right.CONTROL)
-
-
-def _with_right(printer: str, right: Right) -> PrinterCard:
-    card = own_view().printer(printer)
-    if card.right < right:
-        raise NotAllowed
-    return card
 
 
 def _settings_page(card: PrinterCard, values: dict[str, str], errors: dict[str, str]) -> ResponseReturnValue:

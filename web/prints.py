@@ -12,10 +12,10 @@ from werkzeug.exceptions import Conflict
 
 from hub.access import Right
 from hub.store.history import VIDEO
-from hub.views import NotAllowed, NotFound
+from hub.views import NotFound
 from web import forms, print_words
 from web.print_states import print_list, print_page
-from web.site import own_view
+from web.site import own_view, printer_with
 
 #: A larger export goes through a file.
 IN_MEMORY = 8_000_000
@@ -71,11 +71,8 @@ def pin(printer: str, identity: int) -> ResponseReturnValue:
 @blueprint.get("/p/<printer>/prints/<int:identity>/delete")
 def ask_delete(printer: str, identity: int) -> ResponseReturnValue:
     """Ask whether a print is really to be deleted."""
-    view = own_view()
-    card = view.printer(printer)
-    if card.right < Right.OWN:
-        raise NotAllowed
-    return render_template("delete_print.html", card=card, detail=view.print_(printer, identity))
+    card = printer_with(Right.OWN, printer)
+    return render_template("delete_print.html", card=card, detail=own_view().print_(printer, identity))
 
 
 @blueprint.post("/p/<printer>/prints/<int:identity>/delete")

@@ -16,11 +16,11 @@ from hub.print_views import PrintDetail
 from hub.replay import Replayed, Step
 from hub.replays import Run
 from hub.store.history import EvidenceRow, ScoreRow
-from hub.views import NotAllowed, UserView
+from hub.views import UserView
 from web import forms, words
 from web.curve import GAP_S, Curve, Mark, curve
 from web.print_states import SHORTEST_S, elapsed
-from web.site import own_view, site
+from web.site import own_view, printer_with, site
 
 DONE = {"warn": "warned", "alert": "raised the alarm", "pause": "paused", "cancel": "cancelled"}
 
@@ -56,13 +56,11 @@ def page(printer: str, identity: int) -> ResponseReturnValue:
 @blueprint.post("/p/<printer>/prints/<int:identity>/replay")
 def start(printer: str, identity: int) -> ResponseReturnValue:
     """Play a print again with the settings of the form."""
+    printer_with(Right.CONTROL, printer)
     view = own_view()
-    state = replay_state(view, printer, identity)
-    if state["card"].right < Right.CONTROL:
-        raise NotAllowed
     changes, errors = forms.read_replay(request.form)
     if errors:
-        values = request.form.to_dict()
+        state, values = replay_state(view, printer, identity), request.form.to_dict()
         return render_template("replay.html", **state, values=values, errors=errors), 422
     try:
         view.replay_print(printer, identity, changes)

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 
 from flask import abort, current_app, g
 
+from hub.access import Right
 from hub.accounts import Accounts
+from hub.cards import PrinterCard
 from hub.metrics import Metrics
 from hub.notify.actions import Actions
 from hub.notify.desk import PersonNotify
 from hub.sharing import PersonSharing
 from hub.store.people import People, Session
 from hub.store.sharing import Sharing
-from hub.views import UserView
+from hub.views import NotAllowed, UserView
 
 EXTENSION = "printwarden"
 
@@ -69,3 +71,11 @@ def own_view() -> UserView:
     if session is None:
         abort(401)
     return site().view(session.person.name, session.id)
+
+
+def printer_with(right: Right, printer: str) -> PrinterCard:
+    """A printer on which whoever asks has this right; raises NotFound, NotAllowed."""
+    card = own_view().printer(printer)
+    if card.right < right:
+        raise NotAllowed
+    return card

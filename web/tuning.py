@@ -15,8 +15,7 @@ from hub.access import Right
 from hub.cards import PrinterCard
 from hub.policy import PrinterSettings
 from hub.tuning import ACT_AT, ACT_HOLD_S, LEAST_FAILING, LEAST_HOURS, Cost, Tuning, advice, rate
-from hub.views import NotAllowed
-from web.site import own_view
+from web.site import own_view, printer_with
 
 ACCEPTED = 1.0
 #: Playing a month of prints takes seconds: one at a time, so that the watch of all others does not wait for it.
@@ -70,14 +69,14 @@ def page(printer: str) -> ResponseReturnValue:
 @blueprint.get("/p/<printer>/tune/apply")
 def ask(printer: str) -> ResponseReturnValue:
     """Ask whether these limits are really wanted."""
-    card = _owned(printer)
+    card = printer_with(Right.OWN, printer)
     return render_template("tune_apply.html", card=card, changes=_changes(card.settings, request.args))
 
 
 @blueprint.post("/p/<printer>/tune/apply")
 def apply(printer: str) -> ResponseReturnValue:
     """Use these limits from now on, and remember those before."""
-    card = _owned(printer)
+    card = printer_with(Right.OWN, printer)
     changes = _changes(card.settings, request.form)
     before = {name: getattr(card.settings, name) for name in changes}
     own_view().save_settings(printer, changes)
@@ -89,7 +88,7 @@ def apply(printer: str) -> ResponseReturnValue:
 @blueprint.post("/p/<printer>/tune/undo")
 def undo(printer: str) -> ResponseReturnValue:
     """Go back to the limits before, if nobody has changed them since."""
-    before = _undoable(_owned(printer))
+    before = _undoable(printer_with(Right.OWN, printer))
     if before is None:
         flash(
             "Nothing was changed: there are no earlier limits to go back to, or they were changed since.",
@@ -100,13 +99,6 @@ def undo(printer: str) -> ResponseReturnValue:
         flash("The limits are what they were before.")
     session.pop(UNDO, None)
     return redirect(url_for(".page", printer=printer), 303)
-
-
-def _owned(printer: str) -> PrinterCard:
-    card = own_view().printer(printer)
-    if card.right < Right.OWN:
-        raise NotAllowed
-    return card
 
 
 def _accepted() -> float:

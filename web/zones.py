@@ -8,8 +8,7 @@ from flask.typing import ResponseReturnValue
 from hub.access import Right
 from hub.cards import CameraCard, PrinterCard
 from hub.policy import MAX_POINTS, MAX_ZONES, Zone
-from hub.views import NotAllowed
-from web.site import own_view
+from web.site import own_view, printer_with
 from web.states import chosen_camera, picture_size
 
 blueprint = Blueprint("zones", __name__)
@@ -21,10 +20,7 @@ Shape = list[list[float]]
 @blueprint.post("/p/<printer>/zones")
 def editor(printer: str) -> ResponseReturnValue:
     """The zones of one camera over its newest picture."""
-    view = own_view()
-    card = view.printer(printer)
-    if card.right < Right.OWN:
-        raise NotAllowed
+    view, card = own_view(), printer_with(Right.OWN, printer)
     name = request.values.get("camera", "")
     camera = chosen_camera(card, name) or next(iter(card.cameras), None)
     if request.method != "POST":

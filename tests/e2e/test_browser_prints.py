@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -144,6 +146,23 @@ def test_a_running_print_follows_by_itself_until_it_is_over(window, world, left,
     assert window.complaints() == []
 
 
+def test_a_print_is_replayed_with_other_settings(window, world, left, prints):
+    """Filled in on the print's page; progress and result come by themselves."""
+    gate, detect = threading.Event(), world.eye.detect
+    world.eye.detect = lambda jpeg: gate.wait(60) and detect(jpeg)
+    window.sign_in()
+    window.open(f"/p/{left}/prints/{prints['planter']}")
+    window.find("#act_at").clear()
+    window.find("#act_at").send_keys("95")
+    window.click("#do-replay")
+    until(lambda: "Replaying" in window.text("#replay"))
+    gate.set()
+    until(lambda: "It would have paused" in window.text("#replay"))
+    assert "pauses at 95 %" in window.text("#replay")
+    assert window.find("#act_at").get_attribute("value") == "95"
+    assert window.complaints() == []
+
+
 def test_stages_of_a_test_come_by_themselves(window, world, left):
     window.sign_in()
     window.open(f"/p/{left}")
@@ -170,6 +189,9 @@ def test_pages_fit_and_are_kept_as_pictures(size, light, window, world, left, pr
         "picture-point": f"pictures/{picture}?point=1",
         "zones": "zones",
         "test": "test",
+        "replay": f"prints/{prints['planter']}/replay",
+        "tune": "tune",
+        "tune-apply": "tune/apply?act_at=0.95&act_hold_s=0",
     }
     for name, path in pages.items():
         window.open(f"/p/{left}/{path}")
