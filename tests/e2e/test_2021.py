@@ -48,7 +48,7 @@ READS = (
     "/p/{id}/test",
     "/p/{id}/test/live",
     "/p/{id}/tune",
-    "/p/{id}/tune/apply?act_at=0.95&act_hold_s=3",
+    "/p/{id}/tune/apply",
     "/p/{id}/pictures/1",
     "/p/{id}/pictures/1/small.jpg",
     "/p/{id}/prints",
