@@ -57,7 +57,7 @@ class World:
             SimpleNamespace(),
             SimpleNamespace(),
             prints=PrintParts(
-                self.prints, self.keeper, TrialStore(self.database), SimpleNamespace(forget=print)
+                self.prints, self.keeper, TrialStore(self.database), SimpleNamespace(forget=lambda _row: None)
             ),
         )
 
@@ -306,3 +306,13 @@ def test_the_pictures_kept_of_a_long_print_are_bounded(world):
     for n in range(prints.LEARN_MOST * 3):
         world.seen(n * 10)
     assert len(world.keeper._watched[world.printer].heats["main"]) <= prints.LEARN_MOST
+
+
+def test_what_was_known_while_a_print_ran_is_known_to_its_replay(world):
+    first = world.print()
+    second = world.print(start=1000.0)
+    assert world.keeper.habit_before(first, "main") is None, "a print is not judged by what it taught itself"
+    assert world.keeper.habit_before(second, "main").prints == 1
+    assert world.keeper.habit_before(second, "side") is None
+    world.view().mark_print(world.printer, first.id, good=False)
+    assert world.keeper.habit_before(second, "main") is None

@@ -70,6 +70,17 @@ class Registrar(Done):
         self.note("dismiss", printer)
 
 
+class Replays(Done):
+    def begin(self, row, stored, settings, habit_of, now):
+        self.note("begin", row.printer, row.id, settings.act_at, len(stored))
+
+    def of(self, row, now):
+        return None
+
+    def forget(self, row):
+        self.note("forget", row.printer, row.id)
+
+
 class World:
     """ann's printer, which bob may control, cat may view, and dan does not know."""
 
@@ -84,7 +95,7 @@ class World:
         self.desk, self.registrar, self.looked_at = Desk(), Registrar(), []
         self.registrar.printers = stores.printers
         self.prints = Prints(stores.database, folder / "evidence")
-        self.learnt = []
+        self.learnt, self.replays = [], Replays()
         self.parts = Parts(
             stores.printers,
             stores.history,
@@ -97,7 +108,7 @@ class World:
                 self.prints,
                 SimpleNamespace(learn=self.learnt.append),
                 TrialStore(stores.database),
-                SimpleNamespace(forget=print),
+                self.replays,
             ),
         )
         self.trial = TrialStore(stores.database).ask(self.printer, "ann", NOW)
@@ -146,6 +157,9 @@ RIGHTS = {
     "detection_test": (Right.VIEW, lambda world: (world.trial,)),
     "last_detection_test": (Right.VIEW, lambda world: ()),
     "test_detection": (Right.CONTROL, lambda world: ()),
+    "replayed": (Right.VIEW, lambda world: (world.print,)),
+    "replay_print": (Right.CONTROL, lambda world: (world.print, {"act_at": 0.97})),
+    "tuning": (Right.OWN, lambda world: (1.0,)),
     "pin_print": (Right.CONTROL, lambda world: (world.print, {"pinned": True})),
     "mark_print": (Right.CONTROL, lambda world: (world.print, {"good": True})),
     "delete_print": (Right.OWN, lambda world: (world.print,)),
@@ -163,7 +177,7 @@ RIGHTS = {
 ABOUT_NO_PRINTER = {"printers", "add_printer"}
 HOLDERS = {"dan": None, "cat": Right.VIEW, "bob": Right.CONTROL, "ann": Right.OWN}
 #: What only reads leaves no trace.
-READS = {name for name, (right, _) in RIGHTS.items() if right is Right.VIEW}
+READS = {name for name, (right, _) in RIGHTS.items() if right is Right.VIEW} | {"tuning"}
 
 
 def call(world, person, name, printer):
@@ -185,6 +199,7 @@ def trace(world):
         list(world.registrar.calls),
         list(world.looked_at),
         list(world.learnt),
+        list(world.replays.calls),
     )
 
 
@@ -265,6 +280,8 @@ def test_things_of_another_printer_are_not_found_through_ones_own(world):
         ("stored_picture", (world.evidence,), {}),
         ("take_feedback_back", (world.evidence,), {}),
         ("detection_test", (world.trial,), {}),
+        ("replayed", (world.print,), {}),
+        ("replay_print", (world.print, {}), {}),
         ("pin_print", (world.print,), {"pinned": True}),
         ("mark_print", (world.print,), {"good": True}),
         ("delete_print", (world.print,), {}),
@@ -275,6 +292,17 @@ def test_things_of_another_printer_are_not_found_through_ones_own(world):
     assert view.evidence(world.dans, event=world.event) == []
     assert view.events(world.dans) == view.commands(world.dans) == view.scores(world.dans, 0.0) == []
     assert view.prints(world.dans) == []
+
+
+def test_a_print_is_replayed_by_the_printers_settings_with_some_changed(world):
+    world.view("ann").save_settings(world.printer, {"act_at": 0.9})
+    for changes in ({"warn_at": 0.7}, {"act_at": 0.97}):
+        world.view("bob").replay_print(world.printer, world.print, changes)
+    assert [call[3:] for call in world.replays.calls] == [(0.9, 1), (0.97, 1)]
+    with pytest.raises(ValueError, match="act_at"):
+        world.view("bob").replay_print(world.printer, world.print, {"act_at": 2})
+    world.view("ann").delete_print(world.printer, world.print)
+    assert world.replays.calls[-1] == ("forget", world.printer, world.print)
 
 
 # What is shown
