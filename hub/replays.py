@@ -30,6 +30,10 @@ class Busy(ValueError):
     """Another replay is under way."""
 
 
+class _Stopped(Exception):
+    """The hub stops."""
+
+
 @dataclass
 class Run:
     """One replay: of these pictures, asked for at `asked` (Unix time), with `done` of them behind it.
@@ -134,9 +138,9 @@ class Replays:
                 self._shots(run), self._detector, self._region_at, settings, self._pace, habit=habit
             )
             run.replayed = replace(done, pictures={}, settings=run.settings)  # they are stored already
-        except (
-            Exception
-        ) as error:  # supervisor: what went wrong is told to whoever asked, and the hub goes on
+        except _Stopped:
+            run.error = "the hub was stopped"
+        except Exception as error:  # supervisor: whoever asked is told what went wrong, and the hub goes on
             log.exception("print %s of printer %s could not be replayed", run.row.id, run.row.printer)
             run.error = str(error) or type(error).__name__
 
@@ -146,4 +150,4 @@ class Replays:
             began = time.monotonic()
             yield Shot(number, each.t - run.row.started, self._picture(each.printer, each.id) or b"")
             if self._stopping.wait(time.monotonic() - began):
-                raise ValueError("the hub stopped")
+                raise _Stopped

@@ -140,4 +140,4 @@ def test_a_hub_that_stops_gives_up(replays, eye):
     run = replays.begin(ROW, PICTURES, PrinterSettings(), lambda _camera: None, NOW)
     threading.Timer(0.05, eye.open.set).start()
     replays.stop()
-    assert run.error == "the hub stopped"
+    assert run.error == "the hub was stopped"
