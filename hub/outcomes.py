@@ -68,7 +68,7 @@ class Outcomes:
             suspicion = live.suspicion
         now = time.time()
         self._history.add_score(ScoreRow(printer, scored.frame.camera, now, scored.score, certainty))
-        seen = Seen(now, scored.frame, scored.score, certainty, scored.regions)
+        seen = Seen(now, scored.frame, scored.score, certainty, scored.regions, judgement.moved_certainty)
         self._recent.add(printer, seen, suspicious=self._pace.suspects(suspicion))
         self._pace.tell(printer, suspicion, time.monotonic())
         if changed:
@@ -211,18 +211,24 @@ class Outcomes:
             self.judge.action_failed(printer)
 
     def _record(self, judgement: Judgement, decision: Decision, signal: str) -> dict[str, Any]:
-        """Everything by which a decision can be understood later, ready for JSON."""
-        scored = judgement.scored
+        """Everything by which a decision can be understood later, ready for JSON.
+
+        `curve` is the certainty of a tangle whatever decided; a decision of the second signal has its own one besides.
+        """
+        scored, now = judgement.scored, time.time()
+        printer, camera = scored.printer, scored.frame.camera
+        own = {"moved_curve": self._recent.moved_curve(printer, camera, now)} if signal == MOVED else {}
         return {
+            **own,
             "signal": signal,
             "initiator": HUB,
             "reason": decision.reason,
             "certainty": round(decision.certainty, 4),
-            "camera": scored.frame.camera,
+            "camera": camera,
             "frame": scored.frame.seq,
             "score": scored.score,
             "region": asdict(scored.regions[0]) if scored.regions else None,
-            "curve": self._recent.curve(scored.printer, scored.frame.camera, time.time()),
+            "curve": self._recent.curve(printer, camera, now),
             "model": self._model,
             "settings": asdict(judgement.settings),
             "settings_version": policy.version(judgement.settings),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from agent.protocol import Frame
 from hub.regions import Region
@@ -17,23 +18,31 @@ APART_S = 2.0
 
 @dataclass(frozen=True)
 class Seen:
-    """One judged picture; `t` is Unix time."""
+    """One judged picture; `t` is Unix time, `moved` the certainty of the second signal."""
 
     t: float
     frame: Frame
     score: float | None
     certainty: float | None
     regions: tuple[Region, ...] = ()
+    moved: float | None = None
+
+
+class _Score(NamedTuple):
+    """What is kept of a picture for longer than the picture."""
+
+    t: float
+    score: float | None
+    certainty: float | None
+    moved: float | None
 
 
 @dataclass
 class _Camera:
-    """What is kept of one camera. A score is (time, score, certainty)."""
+    """What is kept of one camera."""
 
     pictures: deque[Seen] = field(default_factory=lambda: deque(maxlen=PICTURES))
-    scores: deque[tuple[float, float | None, float | None]] = field(
-        default_factory=lambda: deque(maxlen=SCORES)
-    )
+    scores: deque[_Score] = field(default_factory=lambda: deque(maxlen=SCORES))
 
 
 class Recent:
@@ -47,7 +56,7 @@ class Recent:
         """Keep one more picture."""
         with self._lock:
             camera = self._cameras.setdefault(printer, {}).setdefault(seen.frame.camera, _Camera())
-            camera.scores.append((seen.t, seen.score, seen.certainty))
+            camera.scores.append(_Score(seen.t, seen.score, seen.certainty, seen.moved))
             kept = camera.pictures
             if not suspicious:
                 kept.clear()
@@ -65,16 +74,21 @@ class Recent:
 
     def curve(self, printer: str, camera: str, now: float) -> list[tuple[float, float | None, float | None]]:
         """The last scores of a camera, oldest first: seconds before `now`, score, certainty."""
-        with self._lock:
-            kept = self._cameras.get(printer, {}).get(camera, _Camera())
-            return [
-                (round(t - now, 1), _short(score), _short(certainty)) for t, score, certainty in kept.scores
-            ]
+        kept = self._scores(printer, camera)
+        return [(round(each.t - now, 1), _short(each.score), _short(each.certainty)) for each in kept]
+
+    def moved_curve(self, printer: str, camera: str, now: float) -> list[tuple[float, float | None]]:
+        """The same of the second signal: seconds before `now`, its certainty."""
+        return [(round(each.t - now, 1), _short(each.moved)) for each in self._scores(printer, camera)]
 
     def forget(self, printer: str) -> None:
         """Drop a removed printer."""
         with self._lock:
             self._cameras.pop(printer, None)
+
+    def _scores(self, printer: str, camera: str) -> list[_Score]:
+        with self._lock:
+            return list(self._cameras.get(printer, {}).get(camera, _Camera()).scores)
 
 
 def _short(value: float | None) -> float | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from hub.outcomes import MOVED
-from hub.policy import PrinterSettings, settings_from
+from hub.policy import PrinterSettings, about_parts, settings_from
 from hub.store.history import EventRow, EvidenceRow, ScoreRow
 
 COLUMNS = 360
@@ -111,16 +111,17 @@ def decision_curve(
     """What led to a decision, out of its own record: the curve up to it, and the pictures that were kept for it.
 
     The limits are those by which it was decided; `settings` stand in where the record does not tell them. None when the
-    record holds no curve, or when the decision rests on another signal.
+    record holds no curve of the signal that decided.
     """
-    history = event.data.get("curve") or ()
-    if not history or event.data.get("signal") == MOVED:
+    moved = event.data.get("signal") == MOVED
+    rows = _kept(event, moved=moved)
+    if not rows:
         return None
-    rows = [ScoreRow(event.printer, "", event.t + before, score, sure) for before, score, sure in history]
+    limits = _decided_by(event, settings)
     lead = event.t - min((each.t for each in pictures), default=event.t)
     span = min(max(NEAR_S, 3 * lead), max(SHORTEST_S, event.t - rows[0].t))
     since = event.t - span
-    drawn = curve(rows, [], _decided_by(event, settings), event.t, span)
+    drawn = curve(rows, [], about_parts(limits) if moved else limits, event.t, span)
     dots = [
         Dot(_x(min(each.t, event.t), since, span), each.id, f"picture {_before(event.t - each.t)}")
         for each in sorted(pictures, key=lambda picture: picture.t)
@@ -132,6 +133,14 @@ def decision_curve(
         ticks=tuple((share * 100, _before(span * (1 - share))) for share in (0.0, 0.5, 1.0)),
         dots=tuple(dots),
     )
+
+
+def _kept(event: EventRow, *, moved: bool) -> list[ScoreRow]:
+    """The history of the signal that decided; of the second one no scores of single pictures are kept."""
+    data = event.data
+    tangle = data.get("curve") or ()
+    history = ((t, None, sure) for t, sure in data.get("moved_curve") or ()) if moved else tangle
+    return [ScoreRow(event.printer, "", event.t + before, score, sure) for before, score, sure in history]
 
 
 def _decided_by(event: EventRow, otherwise: PrinterSettings) -> PrinterSettings:

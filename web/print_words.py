@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hub.outcomes import MOVED
 from hub.print_views import PictureDetail, PrintDetail
 from hub.store.history import LAPSE, CommandRow, EventRow
 from hub.store.prints import FALSE_ALARM, MISSED, FeedbackRow, PrintRow
@@ -91,9 +92,10 @@ def order(row: CommandRow) -> str:
 def decided(event: EventRow) -> list[tuple[str, str]]:
     """What a decision rests on, as pairs of name and value; only what is known of it."""
     data = event.data
+    alone = data.get("signal") != MOVED  # what the network says of the picture did not decide then
     pairs = [
         ("Certainty", percent(data["certainty"]) if _number(data, "certainty") else ""),
-        ("This picture alone", percent(data["score"]) if _number(data, "score") else ""),
+        ("This picture alone", percent(data["score"]) if alone and _number(data, "score") else ""),
         ("Camera", str(data.get("camera", ""))),
         ("Network", _model(data.get("model"))),
         ("Decided by", asked_by(data["initiator"]) if data.get("initiator") else ""),

@@ -126,6 +126,7 @@ def test_a_decision_keeps_everything_by_which_it_can_be_understood(scene):
     assert PrinterSettings(**event.data["settings"]) == scene.settings
     assert event.data["settings_version"] == version(scene.settings) != version(PrinterSettings())
     assert event.data["quiet_hours"] is False
+    assert "moved_curve" not in event.data
 
 
 def test_the_pictures_before_a_decision_are_kept_with_it_from_the_first_suspicion_on(scene):
@@ -152,12 +153,16 @@ def test_quiet_hours_keep_a_warning_from_people_and_nothing_else(scene):
 
 
 def test_a_moved_part_is_an_alarm_of_its_own(scene):
-    scored = Scored(PRINTER, frame(seq=9), 12.0, 0.1, ())
     moved = Decision("pause", "95% sure for 3 s", 0.95)
-    scene.outcomes.decided(Judgement(scored, 0.01, "ok", NOTHING, moved=moved, moved_certainty=0.95))
+    for seq, (sure, decision) in enumerate(((None, NOTHING), (0.61234, NOTHING), (0.95, moved)), 1):
+        scored = Scored(PRINTER, frame(seq=seq), 12.0, 0.1, ())
+        scene.outcomes.decided(Judgement(scored, 0.01, "ok", NOTHING, moved=decision, moved_certainty=sure))
+        scene.time.pass_(2.0)
     (event,) = scene.events()
     assert (event.kind, event.level, event.data["signal"]) == ("moved", "alarm", "moved")
     assert event.text == "a part is no longer where it was: pause ordered: 95% sure for 3 s"
+    assert event.data["moved_curve"] == [[-4.0, None], [-2.0, 0.6123], [0.0, 0.95]]
+    assert event.data["curve"][-1] == [0.0, 0.1, 0.01]
     assert scene.outcomes.desk.orders == [(PRINTER, "pause", HUB, "95% sure for 3 s", False)]
 
 

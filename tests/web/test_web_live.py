@@ -182,6 +182,17 @@ class TestCurve:
         assert (drawn.act, drawn.warn) == (pytest.approx(10.0), 50.0), "the limits of then"
         assert drawn.ticks[0] == (0.0, "90 s before")
 
+    def test_a_part_that_moved_draws_its_own_certainty_and_limit(self):
+        record = {"curve": [(-9.0, 0.9, 0.9), (0.0, 0.9, 0.9)], "signal": "moved"}
+        record |= {"moved_curve": [(-20.0, None), (-10.0, 0.25), (0.0, 0.9)]}
+        record["settings"] = {"moved": "cancel", "moved_at": 0.8, "action": "pause"}
+        event = EventRow(7, "p", self.NOW, "moved", "alarm", "text", record)
+        drawn = decision_curve(event, [kept(1, self.NOW)], PrinterSettings())
+        assert (drawn.lines, drawn.raw) == (("50.00,75.00 100.00,10.00",), ())
+        assert (drawn.act, drawn.warn) == (pytest.approx(20.0), pytest.approx(20.0))
+        assert drawn.settings.action == "cancel"
+        assert [dot.picture for dot in drawn.dots] == [1]
+
     def test_what_a_decision_does_not_tell_is_not_drawn(self):
         def drawn(data):
             return decision_curve(EventRow(7, "p", self.NOW, "k", "alarm", "", data), [], PrinterSettings())

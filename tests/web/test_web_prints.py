@@ -95,6 +95,20 @@ def test_a_print_shows_each_decision_with_all_that_led_to_it(bench, alarmed, wor
     assert "printwarden replay timelapse" in page
 
 
+def test_a_decision_of_the_second_signal_shows_what_led_to_it_and_its_own_limit(bench, add, world, olivia):
+    row = add("a.gcode", 1, 3500, "running", pictures=2)
+    t = time.time() - 60
+    settings = {"moved": "cancel", "moved_at": 0.8, "action": "pause"}
+    record = decision(0.9, signal="moved", settings=settings, moved_curve=[(-9.0, 0.2), (0.0, 0.9)])
+    event = world.history.add_event(bench, t, "moved", "alarm", "a part is no longer where it was", record)
+    one = world.history.add_evidence(bench, "nozzle", t, picture(3), event=event)
+    assert "Certainty before this decision" in olivia.get(f"/p/{bench}/prints/{row}").text
+    page = olivia.get(f"/p/{bench}/pictures/{one}").text
+    assert "cancels at 80 %" in page
+    for words in ("warns at", "single pictures", "This picture alone"):
+        assert words not in page
+
+
 def test_without_a_video_its_pictures_are_shown(bench, add, world, olivia):
     row = add("a.gcode", 3, 600, pictures=6)
     page = olivia.get(f"/p/{bench}/prints/{row}").text
