@@ -22,7 +22,7 @@ def courses_of(prints: Prints, printer: str) -> tuple[list[Course], int]:
 
 def _course(prints: Prints, row: PrintRow, said: list[FeedbackRow]) -> Course | None:
     """A stored print as its scores tell it; None if nobody knows how it went, or it has no scores."""
-    points = tuple((score.t - row.started, score.certainty) for score in prints.scores(row))
+    points = tuple(prints.certainties(row))
     if not points:
         return None
     during = [each for each in said if row.started <= each.t_picture <= (row.ended or row.started)]

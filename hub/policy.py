@@ -177,7 +177,7 @@ def decide(
     if job != memory.job or phase in NOT_PRINTING:
         memory = Memory(job=job, job_since=t)
     if not settings.watch or phase != "printing" or certainty is None:
-        return NOTHING, replace(memory, warn_since=None, act_since=None)
+        return NOTHING, _remembered(memory, None, None, warned=memory.warned)
     if t - memory.job_since < settings.grace_s:
         return NOTHING, memory
     memory = _held(settings, memory, certainty, t)
@@ -265,7 +265,15 @@ def _held(settings: PrinterSettings, memory: Memory, certainty: float, t: float)
     act_since = (
         (memory.act_since if memory.act_since is not None else t) if certainty >= settings.act_at else None
     )
-    warned = memory.warned and certainty >= settings.warn_at / 2
+    return _remembered(
+        memory, warn_since, act_since, warned=memory.warned and certainty >= settings.warn_at / 2
+    )
+
+
+def _remembered(memory: Memory, warn_since: float | None, act_since: float | None, *, warned: bool) -> Memory:
+    """The memory with these values; itself when they are the same, as after nearly every picture: tuning plays many."""
+    if (warn_since, act_since, warned) == (memory.warn_since, memory.act_since, memory.warned):
+        return memory
     return replace(memory, warn_since=warn_since, act_since=act_since, warned=warned)
 
 

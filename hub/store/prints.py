@@ -166,6 +166,11 @@ class Prints:
         """Its score curve, oldest first."""
         return [ScoreRow(**dict(each)) for each in self._of("scores", row, "t")]
 
+    def certainties(self, row: PrintRow) -> list[tuple[float, float | None]]:
+        """Of its score curve the second of the print and the certainty alone, oldest first: prints have thousands."""
+        query = "SELECT t - ?, certainty FROM scores WHERE printer = ? AND t BETWEEN ? AND ? ORDER BY t"
+        return [(t, certainty) for t, certainty in self._db.rows(query, row.started, *_span(row))]
+
     def events(self, row: PrintRow) -> list[EventRow]:
         """Its events, oldest first."""
         return [

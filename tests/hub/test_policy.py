@@ -213,6 +213,13 @@ def test_nothing_is_decided_about_a_good_print():
     assert decide(DEFAULT, Memory(), phase="printing", job="j", certainty=0.59, t=0.0)[0] is NOTHING
 
 
+def test_what_changes_nothing_leaves_the_memory_itself():
+    """Most pictures do, and whoever plays many prints must not pay for each."""
+    kinds, memory = run(DEFAULT, [(0, 0.1), (1, 0.7)])
+    assert kinds == ["none", "warn"]
+    assert decide(DEFAULT, memory, phase="printing", job="j", certainty=0.8, t=2.0)[1] is memory
+
+
 def test_the_limits_themselves_count():
     assert run(AT_ONCE, [(0, 0.6)])[0] == ["warn"]
     assert run(AT_ONCE, [(0, 0.9)])[0] == ["pause"]

@@ -165,5 +165,10 @@ def test_stored_prints_are_told_apart_by_how_they_ended_and_by_what_people_said(
         (False, 600.0),
     ]
     assert [cost([each], NOW).acted for each in courses if each.onset == 500.0] == [1]
+    [good] = [each for each in courses if each.onset is None]
+    assert len(good.points) == 100
+    assert good.points[49:51] == ((490.0, 0.001), (500.0, 0.01)), (
+        "seconds of the print, and the certainty then"
+    )
     with pytest.raises(ValueError, match="0 printers are called"):
         tuning_cli.stored(hub, "Two")
