@@ -80,7 +80,7 @@ class Past:
         add, keep = self.world.history.add_event, self.world.history.add_evidence
         for kind, level, text, at in (
             ("suspected", "warning", "suspicious: 63% sure, the warning limit is 60%", t - 30),
-            ("failing", "alarm", "failing: pause ordered: 99% sure for 3 s, the limit is 99%", t),
+            ("failing", "alarm", "failing: pause ordered: 99% sure for 3 s, the limit is 98%", t),
         ):
             certainty = 0.993 if kind == "failing" else 0.63
             event = add(self.printer, at, kind, level, text, decision(certainty))

@@ -75,7 +75,7 @@ def test_the_list_goes_on_page_by_page(bench, world, olivia):
 def test_a_print_shows_each_decision_with_all_that_led_to_it(bench, alarmed, world, olivia):
     page = olivia.get(f"/p/{bench}/prints/{alarmed}").text
     for words in (
-        "Failing: pause ordered: 99% sure for 3 s, the limit is 99%",
+        "Failing: pause ordered: 99% sure for 3 s, the limit is 98%",
         "Suspicious: 63% sure",
         "Printwarden itself",
         "spaghetti 1.0 int8",
