@@ -17,7 +17,7 @@ from hub import habits
 from hub.habits import Habit, Heat
 from hub.judge import Judge, Judgement
 from hub.live import Live
-from hub.store.history import EventRow
+from hub.store.history import ALARMED, EventRow
 from hub.store.prints import FALSE_ALARM, FeedbackRow, PrintRow, Prints
 
 ACTIVE = ("printing", "paused")
@@ -47,7 +47,7 @@ def ended_well(row: PrintRow, events: Sequence[EventRow], said: Sequence[Feedbac
     during = [each for each in said if row.started <= each.t_picture <= (row.ended or row.started)]
     if row.outcome != "finished" or any(each.label != FALSE_ALARM for each in during):
         return False
-    alarms = {event.id for event in events if event.kind in ("failing", "moved")}
+    alarms = {event.id for event in events if event.kind in ALARMED}
     return alarms <= {each.event for each in during}
 
 

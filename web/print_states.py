@@ -10,7 +10,7 @@ from typing import Any
 from hub.cards import PrinterCard
 from hub.policy import PrinterSettings
 from hub.print_views import PrintDetail
-from hub.store.history import EventRow, EvidenceRow
+from hub.store.history import ALARMED, WARNED, EventRow, EvidenceRow
 from hub.store.prints import FeedbackRow
 from hub.views import UserView
 from web import print_words, words
@@ -24,7 +24,7 @@ STRIP = 32
 FILMING_S = 1800.0
 #: The curve of a running print grows in so many steps, so that it is not drawn anew whenever it is looked at.
 STEPS = 60
-DECISIONS = ("suspected", "failing")
+DECISIONS = (WARNED, *ALARMED)
 SHORTEST_S = 60.0
 
 
@@ -65,8 +65,8 @@ def print_page(view: UserView, printer: str, identity: int, *, everything: bool)
         "decisions": _decisions(detail, card.settings),
         "others": _others(detail),
         "log": _log(detail),
-        "warnings": sum(event.kind == "suspected" for event in detail.events),
-        "alarms": sum(event.kind == "failing" for event in detail.events),
+        "warnings": sum(event.kind == WARNED for event in detail.events),
+        "alarms": sum(event.kind in ALARMED for event in detail.events),
         "said": {each.evidence: each for each in detail.said},
         "strip": detail.lapse if everything else _thinned(detail.lapse, STRIP),
         "newest": detail.lapse[-1] if detail.lapse else None,

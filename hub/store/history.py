@@ -16,6 +16,8 @@ from hub.store.database import Database, StoreError
 MAX_PENDING = 20_000
 #: Stands in the data of an event that is kept but told to nobody.
 QUIET = "quiet"
+#: Kinds of events that are decisions about a print: the warning, and the alarms of both signals.
+WARNED, ALARMED = "suspected", ("failing", "moved")
 #: What a stored file is for: a decision, one picture of a print's time-lapse, or the video made of those.
 EVIDENCE, LAPSE, VIDEO = "evidence", "lapse", "video"
 _SUFFIX = {EVIDENCE: ".jpg", LAPSE: ".lapse.jpg", VIDEO: ".webm"}

@@ -12,7 +12,17 @@ import numpy as np
 
 from hub.habits import Heat
 from hub.store.database import Database
-from hub.store.history import LAPSE, VIDEO, CommandRow, EventRow, EvidenceRow, ScoreRow, evidence_row
+from hub.store.history import (
+    ALARMED,
+    LAPSE,
+    VIDEO,
+    WARNED,
+    CommandRow,
+    EventRow,
+    EvidenceRow,
+    ScoreRow,
+    evidence_row,
+)
 
 RUNNING = "running"
 FALSE_ALARM, MISSED = "false_alarm", "missed"
@@ -268,8 +278,10 @@ class Prints:
     def _summary(self, row: PrintRow) -> PrintSummary:
         levels = self._db.rows(
             "SELECT kind, count(*) AS n FROM events WHERE printer = ? AND t BETWEEN ? AND ?"
-            " AND kind IN ('suspected', 'failing') GROUP BY kind",
+            " AND kind IN (?, ?, ?) GROUP BY kind",
             *_span(row),
+            WARNED,
+            *ALARMED,
         )
         counts = {each["kind"]: int(each["n"]) for each in levels}
         newest = self._db.row(
@@ -278,7 +290,8 @@ class Prints:
             VIDEO,
         )
         picture = evidence_row(newest) if newest else None
-        return PrintSummary(row, counts.get("suspected", 0), counts.get("failing", 0), picture)
+        alarms = sum(counts.get(kind, 0) for kind in ALARMED)
+        return PrintSummary(row, counts.get(WARNED, 0), alarms, picture)
 
     def _of(self, table: str, row: PrintRow, order: str) -> list[Any]:
         where = "printer = ? AND t BETWEEN ? AND ?"

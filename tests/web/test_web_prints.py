@@ -101,8 +101,12 @@ def test_a_decision_of_the_second_signal_shows_what_led_to_it_and_its_own_limit(
     settings = {"moved": "cancel", "moved_at": 0.8, "action": "pause"}
     record = decision(0.9, signal="moved", settings=settings, moved_curve=[(-9.0, 0.2), (0.0, 0.9)])
     event = world.history.add_event(bench, t, "moved", "alarm", "a part is no longer where it was", record)
+    assert "Certainty before this decision" in olivia.get(f"/p/{bench}/prints/{row}").text, (
+        "without a picture too"
+    )
     one = world.history.add_evidence(bench, "nozzle", t, picture(3), event=event)
-    assert "Certainty before this decision" in olivia.get(f"/p/{bench}/prints/{row}").text
+    for path in ("", f"/{row}"):
+        assert "1 alarm" in olivia.get(f"/p/{bench}/prints{path}").text
     page = olivia.get(f"/p/{bench}/pictures/{one}").text
     assert "cancels at 80 %" in page
     for words in ("warns at", "single pictures", "This picture alone"):
