@@ -31,9 +31,9 @@ class ScoreSettings:
 
     prior: float = 0.001
     frame_limit: float = 3.5
-    doubt: float = 1.4
+    doubt: float = 1.0
     hidden: float = 0.5
-    settle_s: float = 4.0
+    settle_s: float = 2.0
     stale_s: float = 30.0
     half_life_s: float = 60.0
     headroom: float = 4.0

@@ -7,6 +7,12 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 Rng = np.random.Generator
 
+EFFECTS = 0.5
+"""How many pictures pass through other lamps, other lenses and other compression."""
+
+GHOSTS = 0.15
+"""How many pictures show part of the view several times."""
+
 
 def geometry(
     rng: Rng, image: Image, mask: Image, side: int, zoom: tuple[float, float]
@@ -146,6 +152,25 @@ def clutter(rng: Rng, image: Image) -> Image:
     return image
 
 
+def ghosts(rng: Rng, image: Image) -> Image:
+    """Part of the view several times, a little aside: a moving head in dim light, or pictures blended into one."""
+    if rng.random() >= GHOSTS:
+        return image
+    side = image.shape[0]
+    step = rng.normal(0, 0.04, 2) * side * [1.0, 0.3]
+    total = image.astype(np.float32)
+    copies = int(rng.integers(1, 4))
+    for number in range(1, copies + 1):
+        moved = np.float32([[1, 0, step[0] * number], [0, 1, step[1] * number]])
+        total += cv2.warpAffine(image, moved, (side, side), borderMode=cv2.BORDER_REFLECT_101)
+    centre, reach = rng.uniform(0.2, 0.8, 2) * side, rng.uniform(0.15, 0.7, 2) * side
+    y, x = np.mgrid[0:side, 0:side].astype(np.float32)
+    away = ((x - centre[0]) / reach[0]) ** 2 + ((y - centre[1]) / reach[1]) ** 2
+    there = np.clip(2 - 2 * away, 0, 1)[..., None]
+    return (image + (total / (copies + 1) - image) * there).astype(np.uint8)
+
+
 def camera(rng: Rng, image: Image) -> Image:
-    """Everything that keeps the geometry."""
-    return optics(rng, light(rng, colour(rng, clutter(rng, image))))
+    """Everything that keeps the geometry; part of the pictures are left as they are but for ghosts."""
+    image = ghosts(rng, image)
+    return optics(rng, light(rng, colour(rng, clutter(rng, image)))) if rng.random() < EFFECTS else image

@@ -71,7 +71,6 @@ def export_int8(source: Path, path: Path, files: list[Path], side: int, cache: P
         Pictures(files, side),
         quant_format=QuantFormat.QDQ,
         per_channel=True,
-        reduce_range=True,  # without VNNI instructions, sums of 8-bit weights would saturate
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
         calibrate_method=CalibrationMethod.MinMax,

@@ -1,6 +1,7 @@
 """What a batch is made of: pictures, frames, composites, drawn strands, harmless pastes and rendered pictures."""
 
 import csv
+import os
 import pickle
 from collections import defaultdict
 from pathlib import Path
@@ -30,6 +31,9 @@ SHARES = {
 }
 """How many pictures of a batch of 16 come from each ingredient, before ingredients without pictures drop out."""
 
+DOUBLE = 0.12
+"""How many of the good frames are two in one: recorders blend neighbouring pictures, and heads move in dim light."""
+
 CLOSE_UP = 0.4
 """How many of the photographs are seen from near: good prints too fill the whole view then."""
 
@@ -51,6 +55,12 @@ class Groups:
         group = self._groups[int(rng.integers(len(self._groups)))]
         return group[int(rng.integers(len(group)))]
 
+    def pair(self, rng: Rng) -> tuple[Picture, Picture]:
+        """Two pictures of one group, the same one twice where there is no other."""
+        group = self._groups[int(rng.integers(len(self._groups)))]
+        first, second = rng.integers(len(group), size=2)
+        return group[int(first)], group[int(second)]
+
 
 def load_cutouts(data: Path, cache: Path, pictures: list[Picture]) -> list[composite.Cutout]:
     """Every clean tangle of the boxed pictures, cut once and kept in the cache."""
@@ -59,12 +69,15 @@ def load_cutouts(data: Path, cache: Path, pictures: list[Picture]) -> list[compo
         kept: dict[str, composite.Cutout | None] = pickle.loads(path.read_bytes())
     else:
         kept = {}
-    for picture in pictures:
-        if picture.file not in kept:
-            image = cv2.imread(str(data / picture.file))
-            box = composite.union_box(picture, image.shape[1], image.shape[0])
-            kept[picture.file] = composite.cut(image, box)
-    path.write_bytes(pickle.dumps(kept))
+    missing = [picture for picture in pictures if picture.file not in kept]
+    for picture in missing:
+        image = cv2.imread(str(data / picture.file))
+        box = composite.union_box(picture, image.shape[1], image.shape[0])
+        kept[picture.file] = composite.cut(image, box)
+    if missing:
+        part = path.with_suffix(f".{os.getpid()}.part")
+        part.write_bytes(pickle.dumps(kept))
+        part.rename(path)
     wanted = {p.file for p in pictures}
     return [c for file, c in kept.items() if c is not None and file in wanted]
 
@@ -104,7 +117,7 @@ class Mixture:
         self._frame_fail = Groups([p for p in frames if p.label == FAILURE and p.fixed])
         self._hand_fail = Groups([p for p in frames if p.label == FAILURE and not p.fixed])
         self._frame_good = Groups([p for p in frames if p.label == GOOD])
-        self._rendered = rendered
+        self._rendered, self._effects = rendered, "effects" not in without
         usable = {
             "web_fail": bool(self._web_fail),
             "web_good": bool(self._web_good),
@@ -139,7 +152,9 @@ class Mixture:
         if label == 1.0 and name != "frame_fail" and (seen > 100).mean() < 0.0025:
             view = cv2.resize(image, (self._side, self._side), interpolation=cv2.INTER_AREA)
             seen = cv2.resize(mask, (self._side, self._side), interpolation=cv2.INTER_AREA)
-        return augment.camera(rng, view), label, self._cells(seen, label, name)
+        if self._effects:
+            view = augment.camera(rng, view)
+        return view, label, self._cells(seen, label, name)
 
     def _cells(self, seen: Image, label: float, name: str) -> NDArray[np.float32]:
         grid = self._side // 16
@@ -160,8 +175,16 @@ class Mixture:
         pools = [self._cam_good, self._frame_good, self._web_good]
         odds = np.array([0.4, 0.45, 0.15]) * [bool(p) for p in pools]
         pool = pools[int(rng.choice(3, p=odds / odds.sum()))]
-        image = self._store.get(pool.draw(rng))
+        image = self._seen(rng, pool)
         return image if rng.random() < 0.5 else np.ascontiguousarray(image[:, ::-1])
+
+    def _seen(self, rng: Rng, pool: Groups) -> Image:
+        """A picture of the pool, now and then with another of its group shining through."""
+        first, second = pool.pair(rng)
+        if rng.random() >= DOUBLE:
+            return self._store.get(first)
+        share = float(rng.uniform(0.3, 0.7))
+        return cv2.addWeighted(self._store.get(first), share, self._store.get(second), 1 - share, 0)
 
     def _make_web_fail(self, rng):
         picture = self._web_fail.draw(rng)
@@ -196,7 +219,7 @@ class Mixture:
         return self._store.get(pool.draw(rng)), np.zeros((SIDE, SIDE), np.uint8), 1.0, (0.65, 1.15)
 
     def _make_frame_good(self, rng):
-        return self._store.get(self._frame_good.draw(rng)), np.zeros((SIDE, SIDE), np.uint8), 0.0, (0.6, 1.8)
+        return self._seen(rng, self._frame_good), np.zeros((SIDE, SIDE), np.uint8), 0.0, (0.6, 1.8)
 
     def _make_composite(self, rng):
         back = self._background(rng)

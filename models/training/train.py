@@ -34,8 +34,11 @@ class Run:
 
     def __init__(self, folder: Path, options: argparse.Namespace, mix: mixture.Mixture) -> None:
         self._folder, self._options, self._mix = folder, options, mix
-        torch.manual_seed(options.seed)
+        torch.manual_seed(
+            0
+        )  # every run begins with the same head, or the mean of two runs would mean nothing
         self.model = network.Detector(options.size).to(memory_format=torch.channels_last)
+        torch.manual_seed(options.seed)
         if options.start:
             self.model.load_state_dict(torch.load(options.start, weights_only=True)["average"])
         head_rate = options.rate * (10 if not options.start else 2)
@@ -117,17 +120,19 @@ class Run:
         self.save()
 
 
-def build_mixture(options: argparse.Namespace, held_out: set[str]) -> mixture.Mixture:
-    """The training material without the held-out rigs and the ingredients named in --without."""
+def build_mixture(options: argparse.Namespace) -> mixture.Mixture:
+    """The training material without what the fold holds out and the ingredients named in --without."""
+    held_out = FOLDS.get(options.fold, ())
     without = tuple(options.without.split(",")) if options.without else ()
     singles, frames = data.load_singles(options.data), data.load_frames(options.data)
     own = data.load_own(options.add) if options.add else []
     name = f"pictures-own-{len(own)}" if own else "pictures"
     store = data.PictureStore(options.data, options.cache, singles + frames + own, name)
     store.open()
-    chosen = data.trainable(singles)
-    large = data.PictureStore(options.data, options.cache, chosen, "large", data.LARGE)
+    train = [p for p in singles if p.split == "train"]
+    large = data.PictureStore(options.data, options.cache, train, "train", data.LARGE)
     large.open()
+    chosen = data.trainable(singles)
     usable = [
         f for f in frames if f.split == "train" and f.rig not in held_out and f.group not in data.DOUBTFUL
     ]
@@ -153,7 +158,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=0, help="which EfficientNet-Lite: 0, 1 or 2")
     parser.add_argument("--rate", type=float, default=2e-4)
     parser.add_argument("--start", type=Path, help="checkpoint to start from")
-    parser.add_argument("--without", default="", help="ingredients to leave out, by comma")
+    parser.add_argument("--without", default="", help="ingredients to leave out, by comma; effects too")
     parser.add_argument("--add", type=Path, help="folder with good/ and failing/ frames of one's own")
     parser.add_argument(
         "--rendered", type=Path, help="folder of rendered pictures; CACHE/render/dataset by default"
@@ -167,7 +172,7 @@ def main() -> None:
     folder = options.cache / "runs" / options.name
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "run.json").write_text(json.dumps({k: str(v) for k, v in vars(options).items()}, indent=1))
-    run = Run(folder, options, build_mixture(options, set(FOLDS.get(options.fold, ()))))
+    run = Run(folder, options, build_mixture(options))
     run.resume()
     run.train()
 

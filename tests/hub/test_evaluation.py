@@ -286,7 +286,7 @@ def test_a_replay_warns_before_it_acts_and_stays_quiet_on_good_frames():
     verdict = evaluation_time.replay([0.02] * 5 + [0.99] * 30)
     assert verdict.warned is not None
     assert 5 <= verdict.warned <= verdict.acted
-    assert evaluation_time.replay([0.02, 0.9] * 30) == evaluation_time.Verdict(None, None)
+    assert evaluation_time.replay([0.02, 0.8] * 30) == evaluation_time.Verdict(None, None)
 
 
 def test_over_time_counts_stretches_and_hours(prints):
