@@ -270,13 +270,8 @@ class Judge:
         if settings.moved == policy.OFF or phase != "printing":
             return policy.NOTHING, None
         sure = case.parts.certainty(scored, self._parts_scoring, settings.vote)
-        decision, case.parts.memory = policy.decide(
-            policy.about_parts(settings),
-            case.parts.memory,
-            phase=phase,
-            job=job,
-            certainty=sure,
-            t=scored.received,
+        decision, case.parts.memory = policy.decide_parts(
+            settings, case.parts.memory, phase=phase, job=job, certainty=sure, t=scored.received
         )
         return decision, sure
 

@@ -147,7 +147,7 @@ def by_night(settings: PrinterSettings) -> PrinterSettings:
 
 
 def about_parts(settings: PrinterSettings) -> PrinterSettings:
-    """The same settings for the second signal: a part that moved is acted upon, or not, and never warned about."""
+    """The same settings for the second signal."""
     return replace(
         settings,
         watch=settings.watch and settings.moved != OFF,
@@ -190,6 +190,14 @@ def decide(
         reason = f"{certainty:.0%} sure, the warning limit is {settings.warn_at:.0%}"
         return Decision("warn", reason, certainty), replace(memory, warned=True)
     return NOTHING, memory
+
+
+def decide_parts(
+    settings: PrinterSettings, memory: Memory, *, phase: str, job: str, certainty: float | None, t: float
+) -> tuple[Decision, Memory]:
+    """The same for the second signal: a part that moved is acted upon, or not, and never warned about."""
+    decision, memory = decide(about_parts(settings), memory, phase=phase, job=job, certainty=certainty, t=t)
+    return (NOTHING if decision.kind == "warn" else decision), memory
 
 
 def release(memory: Memory) -> Memory:

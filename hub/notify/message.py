@@ -13,6 +13,7 @@ MOST_LINES, LONGEST_LINE = 30, 300
 ACTIONS = {
     "suspected": ("pause", "dismiss"),
     "failing": ("pause", "dismiss"),
+    "moved": ("pause", "dismiss"),
     "pause_failed": ("pause",),
     "paused": ("resume", "dismiss"),
 }

@@ -13,6 +13,7 @@ SUBJECTS = {
     "failures": (
         "suspected",
         "failing",
+        "moved",
         "paused",
         "resumed",
         "cancelled",

@@ -9,10 +9,12 @@ import pytest
 from hub.policy import (
     CUSTOM,
     SENSITIVITY,
+    Memory,
     PrinterSettings,
     about_parts,
     by_night,
     changed,
+    decide_parts,
     quiet,
     sensitivity,
     unwatched_due,
@@ -72,6 +74,16 @@ def test_a_part_that_moved_is_nothing_where_it_is_switched_off():
     assert not about_parts(DEFAULT).watch
     assert not about_parts(PrinterSettings(moved="pause", watch=False)).watch
     assert about_parts(DEFAULT).action == DEFAULT.action
+
+
+def test_a_part_that_moved_is_never_warned_about():
+    chosen, memory, kinds = PrinterSettings(moved="alert", act_hold_s=0.0), Memory(), []
+    for t, certainty in enumerate((0.95, 0.3, 0.95, 0.3, 0.95)):
+        decision, memory = decide_parts(
+            chosen, memory, phase="printing", job="j", certainty=certainty, t=float(t)
+        )
+        kinds.append(decision.kind)
+    assert kinds == ["alert", "none", "none", "none", "none"]
 
 
 def test_settings_with_changes():

@@ -4,6 +4,7 @@ import pytest
 
 from hub.notify import rules
 from hub.notify.rules import Choices, due, due_overall, held, retry, subject, wanted
+from hub.outcomes import MOVED
 from hub.policy import ALERT, CANCEL, PAUSE
 from hub.prints import ENDS
 
@@ -49,6 +50,7 @@ def test_whoever_wants_prints_hears_of_each_at_any_level():
 def test_kinds_that_the_hub_uses_have_a_subject():
     assert {subject(f"print_{each}") for each in {*ENDS.values(), "started"}} == {"prints"}
     assert {subject(f"{each}_failed") for each in (PAUSE, CANCEL)} == {"failures"}
+    assert {subject(each) for each in ("suspected", "failing", MOVED)} == {"failures"}
     assert subject(ALERT) == "other"
 
 
