@@ -121,23 +121,26 @@ class PrintKeeper:
 
     def learn(self, printer: str) -> None:
         """Let the judge hold the printer's good prints, and only those, against what it sees."""
-        known: dict[str, Habit | None] = dict.fromkeys(self._taught.get(printer, ()))
-        said = self._prints.feedback(printer)
-        for row, camera, cells in self._prints.habits(printer, self._model):
-            known.setdefault(camera, None)
-            if ended_well(row, self._prints.events(row), said):
-                known[camera] = habits.combined(known[camera], Habit(cells, 1))
+        known = {**dict.fromkeys(self._taught.get(printer, ())), **self._habits(printer)}
         self._taught[printer] = tuple(known)
         for camera, habit in known.items():
             self._judge.remember(printer, camera, habit)
 
     def habit_before(self, row: PrintRow, camera: str) -> Habit | None:
         """What the judge could hold against a print's pictures while it ran, by what is known today."""
-        said, habit = self._prints.feedback(row.printer), None
-        for each, name, cells in self._prints.habits(row.printer, self._model):
-            if each.id < row.id and name == camera and ended_well(each, self._prints.events(each), said):
-                habit = habits.combined(habit, Habit(cells, 1))
-        return habit
+        return self._habits(row.printer, before=row.id).get(camera)
+
+    def _habits(self, printer: str, before: int | None = None) -> dict[str, Habit | None]:
+        """What good prints, of those before the print `before`, taught of each camera; None where none was good."""
+        known: dict[str, Habit | None] = {}
+        said = self._prints.feedback(printer)
+        for row, camera, cells in self._prints.habits(printer, self._model):
+            if before is not None and row.id >= before:
+                continue
+            known.setdefault(camera, None)
+            if ended_well(row, self._prints.events(row), said):
+                known[camera] = habits.combined(known[camera], Habit(cells, 1))
+        return known
 
     def _follow(self, running: PrintRow, state: State, now: float) -> PrintRow | None:
         """The print as it runs on, or None once it has ended."""

@@ -21,8 +21,7 @@ ACCEPTED = 1.0
 #: Playing a month of prints takes seconds: one at a time, so that the watch of all others does not wait for it.
 PATIENCE_S = 10.0
 _one = threading.Lock()
-#: What an applied proposal changes; with these the way back is kept in the session.
-LIMITS = ("warn_at", "act_at", "act_hold_s")
+#: Under this name the way back from an applied proposal is kept in the session.
 UNDO = "tuned"
 
 blueprint = Blueprint("tuning", __name__)
@@ -48,7 +47,7 @@ def page(printer: str) -> ResponseReturnValue:
         found, unknown = view.tuning(printer, accepted)
     finally:
         _one.release()
-    card = view.printer(printer)
+    card, slowest, most = view.printer(printer), _slowest(found), _most(found)
     return render_template(
         "tune.html",
         card=card,
@@ -58,9 +57,9 @@ def page(printer: str) -> ResponseReturnValue:
         advice=advice(found),
         rate=rate,
         kind_of=lambda each: _kind(found, each),
-        points=_points(found),
-        slowest=_slowest(found),
-        most=_most(found),
+        points=_points(found, slowest, most),
+        slowest=slowest,
+        most=most,
         least=(LEAST_HOURS, LEAST_FAILING),
         undo=_undoable(card),
     )
@@ -143,9 +142,8 @@ def _most(found: Tuning) -> float:
     return max(each.rate(each.false_actions) for each in found.act) or 1.0
 
 
-def _points(found: Tuning) -> list[Point]:
+def _points(found: Tuning, slowest: float, most: float) -> list[Point]:
     """Every row that acted at all; the present one and the proposed one last, so that they lie on top."""
-    slowest, most = _slowest(found), _most(found)
     shown = [
         Point(
             x=each.seconds / slowest * 100,

@@ -22,19 +22,10 @@ DOUBTFUL = ("wfpfopt/good_red_cup_good", "wfpfopt/good_starfish")
 """Prints labelled good in which loose strands can be seen: measured as labelled, but not trained on."""
 
 MISLABELLED = (
-    *(
-        "prottos_0009",
-        "prottos_0011",
-        "prottos_0013",
-        "prottos_0090",
-    ),  # failing, but nothing in them is loose
-    *(
-        "prottos_0135",
-        "prottos_0337",
-        "prottos_0340",
-        "prottos_0405",
-        "prottos_0640",
-    ),  # good, with loose strands
+    # failing, but nothing in them is loose
+    *("prottos_0009", "prottos_0011", "prottos_0013", "prottos_0090"),
+    # good, with loose strands
+    *("prottos_0135", "prottos_0337", "prottos_0340", "prottos_0405", "prottos_0640"),
 )
 """Single pictures whose label was found wrong by eye among the worst held-out mistakes: not trained on."""
 

@@ -52,14 +52,17 @@ class Groups:
 
     def draw(self, rng: Rng) -> Picture:
         """One picture: every group is as likely as every other."""
-        group = self._groups[int(rng.integers(len(self._groups)))]
+        group = self._group(rng)
         return group[int(rng.integers(len(group)))]
 
     def pair(self, rng: Rng) -> tuple[Picture, Picture]:
         """Two pictures of one group, the same one twice where there is no other."""
-        group = self._groups[int(rng.integers(len(self._groups)))]
+        group = self._group(rng)
         first, second = rng.integers(len(group), size=2)
         return group[int(first)], group[int(second)]
+
+    def _group(self, rng: Rng) -> list[Picture]:
+        return self._groups[int(rng.integers(len(self._groups)))]
 
 
 def load_cutouts(data: Path, cache: Path, pictures: list[Picture]) -> list[composite.Cutout]:

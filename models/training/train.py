@@ -34,9 +34,8 @@ class Run:
 
     def __init__(self, folder: Path, options: argparse.Namespace, mix: mixture.Mixture) -> None:
         self._folder, self._options, self._mix = folder, options, mix
-        torch.manual_seed(
-            0
-        )  # every run begins with the same head, or the mean of two runs would mean nothing
+        # Every run begins with the same head, or the mean of two runs would mean nothing.
+        torch.manual_seed(0)
         self.model = network.Detector(options.size).to(memory_format=torch.channels_last)
         torch.manual_seed(options.seed)
         if options.start:
