@@ -11,7 +11,6 @@ import onnx
 import onnxruntime
 import torch
 from numpy.typing import NDArray
-from onnx import numpy_helper
 from onnxruntime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
@@ -23,7 +22,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from hub import evaluation_metrics as metrics
 from hub.vision import prepare
-from models.training import data, measure, network
+from models.training import data, graph, measure, network
 
 FOLDER = Path("models")
 NAME = "tangle"
@@ -63,6 +62,7 @@ def export_int8(source: Path, path: Path, files: list[Path], side: int, cache: P
     """The int8 file: static QDQ, per channel; the last layer and all that follows it stay float."""
     ready = cache / "ready.onnx"
     quant_pre_process(str(source), str(ready), skip_symbolic_shape=True)
+    graph.group_first_convolution(ready)
     nodes = onnx.load(str(ready)).graph.node
     last = max(i for i, node in enumerate(nodes) if node.op_type == "Conv")
     quantize_static(
@@ -77,36 +77,7 @@ def export_int8(source: Path, path: Path, files: list[Path], side: int, cache: P
         op_types_to_quantize=["Conv", "Add", "Clip"],
         nodes_to_exclude=[node.name for node in nodes[last:]],
     )
-    read_bytes_directly(path)
-
-
-def read_bytes_directly(path: Path) -> None:
-    """Replace cast, subtract, scale and quantise by one dequantise of the picture's own bytes, which is the same."""
-    model = onnx.load(str(path))
-    graph = model.graph
-    maker = {output: node for node in graph.node for output in node.output}
-    turn = next(n for n in graph.node if n.op_type == "Transpose" and n.input[0] == "image")
-    first = next(n for n in graph.node if n.op_type == "Conv")
-    end = maker[first.input[0]]
-    assert end.op_type == "DequantizeLinear"
-    chain, at = [], end
-    while at is not turn:
-        chain.append(at)
-        at = maker[at.input[0]]
-    graph.initializer.append(numpy_helper.from_array(np.array(1 / network.SCALE, np.float32), "image_scale"))
-    graph.initializer.append(numpy_helper.from_array(np.array(network.MEAN, np.uint8), "image_zero"))
-    direct = onnx.helper.make_node(
-        "DequantizeLinear", [turn.output[0], "image_scale", "image_zero"], [first.input[0]], "image_bytes"
-    )
-    place = list(graph.node).index(turn) + 1
-    for node in chain:
-        graph.node.remove(node)
-    graph.node.insert(place, direct)
-    used = {name for node in graph.node for name in node.input}
-    for left in [i for i in graph.initializer if i.name not in used]:
-        graph.initializer.remove(left)
-    onnx.checker.check_model(model)
-    onnx.save(model, str(path))
+    graph.read_bytes_directly(path)
 
 
 def scores_of(file: Path, folder: Path, pictures: list[data.Picture], side: int) -> NDArray:
