@@ -20,8 +20,7 @@ class Looks:
     def __init__(self, folder: Path, detector: Detector) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._detector = detector
-        file = next(f for precision, f in detector.model.files if precision == detector.precision)
-        self.sha256 = hashlib.sha256((detector.model.folder / file).read_bytes()).hexdigest()
+        self.sha256 = detector.facts()["sha256"]
         self._db = sqlite3.connect(folder / f"looks2-{self.sha256[:16]}.db")
         self._db.execute("CREATE TABLE IF NOT EXISTS looks (name TEXT PRIMARY KEY, found BLOB NOT NULL)")
         self.computed = 0

@@ -99,8 +99,8 @@ class DetectionSection:
     workers: int = 0
 
     def __post_init__(self) -> None:
-        if self.precision not in ("auto", "fp32", "int8"):
-            raise ValueError(f"precision: {self.precision!r} is none of auto, fp32, int8")
+        if self.precision not in ("auto", "fp32", "int8", "light"):
+            raise ValueError(f"precision: {self.precision!r} is none of auto, fp32, int8, light")
         if not 0 <= self.workers <= 64:
             raise ValueError("workers: must lie from 0 to 64")
 

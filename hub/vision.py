@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 from agent.camera.jpeg import JpegError, size
 from hub.displaced import SIDE
 
+#: The precision that sees less and costs half, for small machines; it is never taken unasked.
+LIGHT = "light"
 TRIAL_S = 0.4
 MAX_PIXELS = 40_000_000
 #: Below this mean grey level (0 to 255) a picture shows nothing that could be judged.
@@ -71,17 +73,25 @@ class Detection:
 
 
 @dataclass(frozen=True)
+class Network:
+    """One file of a model, and the size in pixels of the pictures it looks at."""
+
+    path: Path
+    precision: str
+    sha256: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
 class Model:
-    """A checked `model.json` and the folder it stands in. `files` and their SHA-256 in `sums` go by precision."""
+    """A checked `model.json` and the folder it stands in; its networks go by precision."""
 
     folder: Path
     name: str
     version: str
-    width: int
-    height: int
     warn: float
-    files: tuple[tuple[str, str], ...]
-    sums: Mapping[str, str]
+    networks: Mapping[str, Network]
 
 
 def shipped_model() -> Path:
@@ -94,23 +104,11 @@ def read_model(folder: Path) -> Model:
     path = folder / "model.json"
     try:
         data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        picture, names, sums = data["input"], [], {}
-        for entry in data["files"]:
-            _check_sum(folder / entry["file"], entry["sha256"])
-            names.append((entry["precision"], entry["file"]))
-            sums[entry["precision"]] = entry["sha256"]
-        if picture["channels"] != "BGR" or picture["resize"] != "stretch" or not names:
+        picture = data["input"]
+        networks = {entry["precision"]: _network(folder, {**picture, **entry}) for entry in data["files"]}
+        if picture["channels"] != "BGR" or picture["resize"] != "stretch" or not networks:
             raise ModelError(f"{path}: this version reads stretched BGR pictures and needs one file at least")
-        return Model(
-            folder=folder,
-            name=data["name"],
-            version=data["version"],
-            width=int(picture["width"]),
-            height=int(picture["height"]),
-            warn=float(data["thresholds"]["warn"]),
-            files=tuple(names),
-            sums=sums,
-        )
+        return Model(folder, data["name"], data["version"], float(data["thresholds"]["warn"]), networks)
     except OSError as error:
         raise ModelError(f"{error.filename}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError) as error:
@@ -126,15 +124,17 @@ class Detector:
         self._session: onnxruntime.InferenceSession | None = None
 
     def start(self) -> None:
-        """Load the network; with "auto" the file that is faster on this machine. Raises ModelError."""
+        """Load the network; with "auto" the one that is faster on this machine, but not the light one. Raises ModelError."""
         cv2.setNumThreads(1)
-        candidates = {
-            precision: file for precision, file in self.model.files if self.precision in ("auto", precision)
-        }
-        if not candidates:
+        networks = self.model.networks
+        wanted = (set(networks) - {LIGHT} or set(networks)) if self.precision == "auto" else {self.precision}
+        if not wanted <= set(networks):
             raise ModelError(f"{self.model.folder}: there is no {self.precision} file")
-        sessions = {precision: _load(self.model.folder / file) for precision, file in candidates.items()}
-        times = {precision: self._trial(session) for precision, session in sessions.items()}
+        sessions = {precision: _load(networks[precision].path) for precision in sorted(wanted)}
+        times = {
+            precision: _trial(session) if len(sessions) > 1 else 0.0
+            for precision, session in sessions.items()
+        }
         self.precision = min(times, key=times.__getitem__)
         self._session = sessions.pop(self.precision)
         sessions.clear()
@@ -145,7 +145,8 @@ class Detector:
     def detect(self, jpeg: bytes) -> Detection:
         """Judge one picture; raises PictureError if it cannot be decoded."""
         assert self._session is not None, "start the detector first"
-        picture, width, height = prepare(jpeg, self.model.width, self.model.height)
+        network = self.model.networks[self.precision]
+        picture, width, height = prepare(jpeg, network.width, network.height)
         heat, score = self._session.run(["heat", "score"], {"image": picture[np.newaxis]})
         brightness, detail = float(picture.mean()), _detail(picture)
         return Detection(float(score[0]), heat[0], width, height, brightness, detail, small(picture))
@@ -156,21 +157,8 @@ class Detector:
             "name": self.model.name,
             "version": self.model.version,
             "precision": self.precision,
-            "sha256": self.model.sums[self.precision],
+            "sha256": self.model.networks[self.precision].sha256,
         }
-
-    def _trial(self, session: onnxruntime.InferenceSession) -> float:
-        """Median seconds of one run."""
-        if len(self.model.files) == 1:
-            return 0.0
-        blank = {"image": np.zeros((1, self.model.height, self.model.width, 3), np.uint8)}
-        session.run(None, blank)
-        times, end = [], time.perf_counter() + TRIAL_S
-        while time.perf_counter() < end:
-            began = time.perf_counter()
-            session.run(None, blank)
-            times.append(time.perf_counter() - began)
-        return float(np.median(times))
 
 
 def prepare(jpeg: bytes, wide: int, high: int) -> tuple[NDArray[np.uint8], int, int]:
@@ -224,6 +212,25 @@ def _return_memory() -> None:
         trim(0)
 
 
+def _network(folder: Path, entry: dict[str, Any]) -> Network:
+    path = folder / entry["file"]
+    if hashlib.sha256(path.read_bytes()).hexdigest() != entry["sha256"]:
+        raise ModelError(f"{path}: damaged: its SHA-256 is not the one in model.json")
+    return Network(path, entry["precision"], entry["sha256"], int(entry["width"]), int(entry["height"]))
+
+
+def _trial(session: onnxruntime.InferenceSession) -> float:
+    """Median seconds of one run."""
+    blank = {"image": np.zeros(session.get_inputs()[0].shape, np.uint8)}
+    session.run(None, blank)
+    times, end = [], time.perf_counter() + TRIAL_S
+    while time.perf_counter() < end:
+        began = time.perf_counter()
+        session.run(None, blank)
+        times.append(time.perf_counter() - began)
+    return float(np.median(times))
+
+
 def _load(path: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
@@ -234,8 +241,3 @@ def _load(path: Path) -> onnxruntime.InferenceSession:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own exception types are not public and share no base
         raise ModelError(f"{path}: onnxruntime cannot load it: {error}") from error
-
-
-def _check_sum(path: Path, expected: str) -> None:
-    if hashlib.sha256(path.read_bytes()).hexdigest() != expected:
-        raise ModelError(f"{path}: damaged: its SHA-256 is not the one in model.json")

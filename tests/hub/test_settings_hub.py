@@ -67,7 +67,7 @@ def test_a_secret_comes_from_a_file(tmp_path):
         ("[webb]\nport = 1", "unknown key 'webb', did you mean 'web'"),
         ("[web]\nport = '80'", r"web\.port: must be a whole number, not '80'"),
         ("[web]\nsecure_cookies = 1", r"web\.secure_cookies: must be true or false"),
-        ("[detection]\nprecision = 'fp16'", "precision: 'fp16' is none of auto, fp32, int8"),
+        ("[detection]\nprecision = 'fp16'", "precision: 'fp16' is none of auto, fp32, int8, light"),
         ("[detection]\nworkers = 65", "workers: must lie from 0 to 64"),
         ("[detection]\nworkers = -1", "workers: must lie from 0 to 64"),
         ("[pace]\nquiet_s = 0.01", "quiet_s: must lie from 0.1 to 3600"),

@@ -158,7 +158,7 @@ def test_the_shipped_model_is_whole_and_judges(caplog):
     made.start()
     found = made.detect(picture(FINE, side=640))
     assert 0.0 <= found.score <= 1.0
-    assert made.precision in {precision for precision, _ in model.files}
+    assert made.precision in model.networks
     assert f"model {model.name} {model.version}: using {made.precision}" in caplog.text
 
 
@@ -180,9 +180,27 @@ def test_the_faster_file_is_chosen(tmp_path, monkeypatch):
     assert made.precision in ("fp32", "int8")
     made = Detector(read_model(folder))
     times = iter((2.0, 1.0))
-    monkeypatch.setattr(made, "_trial", lambda _session: next(times))
+    monkeypatch.setattr(vision, "_trial", lambda _session: next(times))
     made.start()
     assert made.precision == "int8"
+
+
+def test_the_light_file_is_taken_only_when_asked_for(tmp_path, monkeypatch):
+    folder = brightness_model(tmp_path)
+    entry = json.loads((folder / "model.json").read_text())["files"][0]
+    light = brightness_model(tmp_path / "light", side=SIDE // 2)
+    small = json.loads((light / "model.json").read_text())["files"][0]
+    (folder / "light.onnx").write_bytes((light / small["file"]).read_bytes())
+    small |= {"file": "light.onnx", "precision": "light", "width": SIDE // 2, "height": SIDE // 2}
+    card(folder, files=[small, entry])
+    monkeypatch.setattr(vision, "TRIAL_S", 0.01)
+    made = Detector(read_model(folder))
+    made.start()
+    assert made.precision == "fp32"
+    made = Detector(read_model(folder), "light")
+    made.start()
+    assert made.facts()["sha256"] == small["sha256"]
+    assert made.detect(picture(FAILING, side=160)).heat.shape == (SIDE // 16 // 2, SIDE // 16 // 2)
 
 
 def test_a_precision_that_does_not_exist_is_named(folder):

@@ -13,15 +13,17 @@ _FLOAT, _UINT8, _INT64 = 1, 2, 7
 _ATTRIBUTE_INT, _ATTRIBUTE_INTS = 2, 7
 
 
-def brightness_model(folder: Path, *, scale: float = 1 / 255, name: str = "brightness") -> Path:
+def brightness_model(
+    folder: Path, *, scale: float = 1 / 255, name: str = "brightness", side: int = SIDE
+) -> Path:
     """A model folder; with `scale` 0 the network says 0 to every picture."""
     folder.mkdir(parents=True, exist_ok=True)
-    network = _network(scale)
+    network = _network(scale, side)
     (folder / "network.onnx").write_bytes(network)
     card = {
         "name": name,
         "version": "test",
-        "input": {"width": SIDE, "height": SIDE, "channels": "BGR", "resize": "stretch"},
+        "input": {"width": side, "height": side, "channels": "BGR", "resize": "stretch"},
         "files": [
             {
                 "file": "network.onnx",
@@ -35,7 +37,7 @@ def brightness_model(folder: Path, *, scale: float = 1 / 255, name: str = "brigh
     return folder
 
 
-def _network(scale: float) -> bytes:
+def _network(scale: float, side: int) -> bytes:
     """ONNX by hand: image -> mean of all its values * scale -> score, and the same in every cell -> heat."""
     nodes = (
         _node("Cast", ["image"], "real", _attribute("to", _ATTRIBUTE_INT, [_FLOAT])),
@@ -51,9 +53,10 @@ def _network(scale: float) -> bytes:
     )
     graph = b"".join(_block(1, each) for each in nodes)
     graph += _block(2, b"test")
-    graph += _block(5, _floats("scale", scale)) + _block(5, _integers("cells", (1, 4, 4)))
-    graph += _block(11, _value("image", _UINT8, (1, SIDE, SIDE, 3)))
-    graph += _block(12, _value("heat", _FLOAT, (1, 4, 4))) + _block(12, _value("score", _FLOAT, (1,)))
+    cells = (1, side // 16, side // 16)
+    graph += _block(5, _floats("scale", scale)) + _block(5, _integers("cells", cells))
+    graph += _block(11, _value("image", _UINT8, (1, side, side, 3)))
+    graph += _block(12, _value("heat", _FLOAT, cells)) + _block(12, _value("score", _FLOAT, (1,)))
     return _number(1, 8) + _block(7, graph) + _block(8, _block(1, b"") + _number(2, 13))
 
 
