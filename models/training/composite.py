@@ -21,41 +21,49 @@ class Cutout:
 
 
 def matte(crop: Image, ring: NDArray[np.bool_]) -> Matte:
-    """How far each pixel's colour is from the colours of the ring around the box, and how stranded it is."""
-    lab = cv2.cvtColor(crop, cv2.COLOR_BGR2LAB).astype(np.float32)
-    border = lab[ring]
-    if len(border) < 30:
-        return np.zeros(crop.shape[:2], np.float32)
-    cv2.setRNGSeed(7)
-    criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 12, 1.0)
-    _, which, centres = cv2.kmeans(border, 4, np.empty(0, np.int32), criteria, 2, cv2.KMEANS_PP_CENTERS)
-    share = np.bincount(which.ravel(), minlength=4) / len(border)
-    far = np.full(crop.shape[:2], 1e9, np.float32)
-    for centre in centres[share > 0.08]:
-        far = np.minimum(far, np.linalg.norm((lab - centre) * np.array([0.7, 1.2, 1.2], np.float32), axis=2))
+    """How much nearer each pixel's colour is to the colours inside than to those of the ring around the box."""
+    lab = cv2.cvtColor(cv2.bilateralFilter(crop, 5, 20, 3), cv2.COLOR_BGR2LAB).astype(np.float32)
+    lab *= np.array([0.7, 1.2, 1.2], np.float32)
+    far = _distance(lab, lab[ring], 5, 0.06)
+    inner = far[~ring]
+    odd = lab[~ring][inner > np.clip(np.percentile(inner, 60), 14, 40)]
+    near = _distance(lab, odd[:: max(len(odd) // 6000, 1)], 4, 0.0)
     grey = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY).astype(np.float32)
-    busy = cv2.GaussianBlur(np.abs(cv2.Laplacian(grey, cv2.CV_32F)), (0, 0), 4)
-    solid = np.clip((far - 14) / 22, 0, 1) * np.clip((busy - 4) / 14, 0, 1)
+    busy = cv2.GaussianBlur(np.abs(cv2.Laplacian(grey, cv2.CV_32F)), (0, 0), 7)
+    solid = np.clip((far / (far + near + 4) - 0.42) / 0.2, 0, 1)
+    solid *= np.clip((far - 8) / 12, 0, 1) * np.clip((busy - 3) / 6, 0, 1)
     return cv2.GaussianBlur(solid.astype(np.float32), (0, 0), 0.7)
 
 
-def cut(image: Image, box: tuple[int, int, int, int], limit: int = 200) -> Cutout | None:
-    """The tangle inside a pixel box (x0, y0, x1, y1) of a picture, or nothing when no clean matte comes out."""
-    x0, y0, x1, y1 = box
+def _distance(lab: NDArray[np.float32], colours: NDArray[np.float32], count: int, least: float) -> Matte:
+    """Each pixel's distance to the nearest of the main colours; none is near when there are too few to tell."""
+    if len(colours) < 30:
+        return np.full(lab.shape[:2], 1e9, np.float32)
+    cv2.setRNGSeed(7)
+    criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 12, 1.0)
+    _, which, centres = cv2.kmeans(
+        np.ascontiguousarray(colours), count, np.empty(0, np.int32), criteria, 2, cv2.KMEANS_PP_CENTERS
+    )
+    share = np.bincount(which.ravel(), minlength=count) / len(colours)
+    chosen = centres[share >= least]
+    return np.min([np.linalg.norm(lab - centre, axis=2) for centre in chosen], axis=0).astype(np.float32)
+
+
+def cut(image: Image, picture: Picture, limit: int = 200) -> Cutout | None:
+    """The tangle inside the boxes of a picture, or nothing when no clean matte comes out."""
     h, w = image.shape[:2]
-    pad = max(6, (x1 - x0 + y1 - y0) // 20)
-    ax, ay, bx, by = max(x0 - pad, 0), max(y0 - pad, 0), min(x1 + pad, w), min(y1 + pad, h)
+    boxes = pixel_boxes(picture, w, h)
+    (x0, y0), (x1, y1) = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
     if x1 - x0 < 40 or y1 - y0 < 40:
         return None
-    crop = image[ay:by, ax:bx]
-    ring = np.ones(crop.shape[:2], bool)
-    ring[y0 - ay : y1 - ay, x0 - ax : x1 - ax] = False
-    alpha = matte(crop, ring)
-    edge = np.zeros_like(alpha)
-    edge[y0 - ay : y1 - ay, x0 - ax : x1 - ax] = 1
-    alpha *= cv2.GaussianBlur(edge, (0, 0), pad / 2)
-    inside = float(alpha.sum() / max((x1 - x0) * (y1 - y0), 1))
-    if not 0.12 < inside < 0.9:
+    pad = max(6, (x1 - x0 + y1 - y0) // 20)
+    left, top = max(x0 - pad, 0), max(y0 - pad, 0)
+    crop = image[top : y1 + pad, left : x1 + pad]
+    inside = np.zeros(crop.shape[:2], np.float32)
+    for bx0, by0, bx1, by1 in boxes - [left, top, left, top]:
+        inside[by0:by1, bx0:bx1] = 1
+    alpha = matte(crop, inside == 0) * cv2.GaussianBlur(inside, (0, 0), pad / 2)
+    if not 0.12 < float(alpha.sum() / inside.sum()) < 0.9:
         return None
     scale = min(1.0, limit / max(crop.shape[:2]))
     size = (max(int(crop.shape[1] * scale), 8), max(int(crop.shape[0] * scale), 8))
@@ -65,12 +73,11 @@ def cut(image: Image, box: tuple[int, int, int, int], limit: int = 200) -> Cutou
     )
 
 
-def union_box(picture: Picture, width: int, height: int) -> tuple[int, int, int, int]:
-    """The pixel box around all boxes of a picture."""
-    b = np.array(picture.boxes)
-    low, high = (b[:, :2] - b[:, 2:] / 2).min(axis=0), (b[:, :2] + b[:, 2:] / 2).max(axis=0)
-    low, high = np.clip(low, 0, 1), np.clip(high, 0, 1)
-    return int(low[0] * width), int(low[1] * height), int(high[0] * width), int(high[1] * height)
+def pixel_boxes(picture: Picture, width: int, height: int) -> NDArray[np.int64]:
+    """The boxes of a picture as rows of x0, y0, x1, y1 in pixels."""
+    middle, size = np.array(picture.boxes)[:, :2], np.array(picture.boxes)[:, 2:]
+    edges = np.clip(np.hstack([middle - size / 2, middle + size / 2]), 0, 1)
+    return (edges * [width, height, width, height]).astype(np.int64)
 
 
 def place(rng: Rng, cutout: Cutout, size: float, target: Image) -> tuple[Image, Matte]:

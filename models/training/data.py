@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,8 +77,19 @@ def load_singles(data: Path) -> list[Picture]:
     return pictures
 
 
+def load_frame_boxes() -> dict[str, tuple[tuple[float, float, float, float], ...]]:
+    """Where the loose filament is in each failing frame of a print, drawn by eye: centre and size, relative."""
+    found: dict[str, tuple[tuple[float, float, float, float], ...]] = defaultdict(tuple)
+    with (Path(__file__).parent / "frame_boxes.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            x0, y0, x1, y1 = (float(row[k]) for k in ("x0", "y0", "x1", "y1"))
+            found[row["file"]] += (((x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0),)
+    return found
+
+
 def load_frames(data: Path) -> list[Picture]:
     """Every frame of the prints; split is `train` or `measure`, group is the print."""
+    boxes = load_frame_boxes()
     with (data / "sequences.csv").open(newline="") as file:
         return [
             Picture(
@@ -89,6 +101,7 @@ def load_frames(data: Path) -> list[Picture]:
                 rig=row["rig"],
                 fixed=row["fixed_camera"] == "1",
                 index=int(row["frame_index"]),
+                boxes=boxes.get(row["file"], ()),
             )
             for row in csv.DictReader(file)
         ]

@@ -1,4 +1,4 @@
-"""The exam: every fixed camera scored by networks that never saw its rig; figures over all of them together."""
+"""The exam: every fixed camera and photograph scored by networks that never saw it; figures over all together."""
 
 import argparse
 import json
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hub import evaluation_metrics as metrics
 from models.training import data, measure
-from models.training.folds import FOLDS
+from models.training.folds import FOLDS, holds_out
 
 K, N = 3, 5
 
@@ -28,6 +28,21 @@ def held_out_scores(options: argparse.Namespace, frames: list[data.Picture]) -> 
         measure.show(f"fold {fold}", measure.table([frames[i] for i in mine], logits))
     assert count.all(), "a rig is in no fold"
     return total / count
+
+
+def held_out_photographs(options: argparse.Namespace) -> dict[str, float]:
+    """The figures of the training photographs, each scored by the fold that left its group out; and every logit."""
+    pictures = data.trainable(data.load_singles(options.data))
+    scores = np.zeros(len(pictures))
+    for fold in FOLDS:
+        model = measure.load_model(options.cache / "runs" / f"{options.prefix}{fold}" / "checkpoint.pt")
+        mine = [i for i, p in enumerate(pictures) if holds_out(fold, p.group)]
+        scores[mine], _ = measure.predict(model, options.data, [pictures[i].file for i in mine], options.side)
+    measure.show("held-out photographs", measure.table(pictures, scores))
+    for kind in sorted({p.kind for p in pictures if p.label == data.GOOD}):
+        rows = [i for i, p in enumerate(pictures) if p.label == data.FAILURE or p.kind == kind]
+        measure.show(f"  failures against {kind}", measure.table([pictures[i] for i in rows], scores[rows]))
+    return {p.file: float(s) for p, s in zip(pictures, scores, strict=True)}
 
 
 def part_of(frame: data.Picture) -> str:
@@ -67,6 +82,9 @@ def main() -> None:
     data.add_options(parser)
     parser.add_argument("--side", type=int, default=224)
     parser.add_argument("--prefix", default="fold-", help="the runs are PREFIXa, PREFIXb, ...")
+    parser.add_argument(
+        "--frames-only", action="store_true", help="for runs or teachers that saw every photograph"
+    )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(1)
@@ -90,8 +108,9 @@ def main() -> None:
     for group in sorted(set(groups)):
         rows = [i for i, g in enumerate(groups) if g == group]
         measure.show_print(group, [frames[i] for i in rows], scores[rows])
-    kept = {f.file: float(s) for f, s in zip(frames, scores, strict=True)}
-    (options.cache / f"exam-{options.prefix}.json").write_text(json.dumps(kept, indent=1))
+    kept = {} if options.frames_only else held_out_photographs(options)
+    kept |= {f.file: float(s) for f, s in zip(frames, scores, strict=True)}
+    (options.cache / f"exam-{options.prefix}{options.side}.json").write_text(json.dumps(kept, indent=1))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,12 @@
-"""Early tangles: unseen real cut-outs and drawn strands, 2 to 10 % of the picture, grown on unseen cameras' good frames."""
+"""Early tangles, 2 to 10 % of the picture, on cameras' good frames that the networks never saw.
+
+They are unseen real cut-outs and drawn strands; a rendered set made with another seed than the training's is a third sort.
+"""
 
 import argparse
+import csv
+from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -13,6 +19,9 @@ from models.training import composite, data, measure, mixture, network
 from models.training.folds import FOLDS
 
 SMALLEST, LARGEST = 0.02, 0.10
+
+Maker = Callable[[np.random.Generator, NDArray[np.uint8]], NDArray[np.uint8] | None]
+"""Puts a tangle into a picture, or gives nothing."""
 
 
 def grown(
@@ -34,14 +43,52 @@ def grown(
     return None
 
 
-def scored(model: network.Detector, images: list[NDArray[np.uint8]], side: int) -> NDArray[np.float64]:
-    """Picture logits of pictures in memory."""
+def rendered(folder: Path) -> list[tuple[NDArray[np.uint8], bool]]:
+    """(picture, whether it shows a tangle) of a rendered set: early tangles and good pictures."""
     found = []
+    with (folder / "manifest.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            size = float(row["w"]) * float(row["h"]) if row["w"] else 0.0
+            if row["label"] == data.GOOD or SMALLEST <= size <= LARGEST:
+                found.append((cv2.imread(str(folder / row["file"])), row["label"] != data.GOOD))
+    return found
+
+
+def judged(
+    model: network.Detector, pictures: list[tuple[NDArray[np.uint8], bool]], side: int
+) -> list[tuple[float, bool]]:
+    """(picture logit, whether there is a tangle) of each picture in memory."""
+    logits: list[float] = []
     with torch.no_grad():
-        for at in range(0, len(images), 16):
-            batch = [cv2.resize(i, (side, side), interpolation=cv2.INTER_AREA) for i in images[at : at + 16]]
-            found.append(model(network.normalised(torch.from_numpy(np.stack(batch))))[1].numpy())
-    return np.concatenate(found).astype(np.float64)
+        for at in range(0, len(pictures), 16):
+            batch = [
+                cv2.resize(i, (side, side), interpolation=cv2.INTER_AREA) for i, _ in pictures[at : at + 16]
+            ]
+            logits += model(network.normalised(torch.from_numpy(np.stack(batch))))[1].tolist()
+    return list(zip(logits, (failing for _, failing in pictures), strict=True))
+
+
+def show(sort: str, rows: list[tuple[float, bool]]) -> None:
+    """One line of figures."""
+    scores, failing = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
+    print(
+        f"{sort}: n {len(scores)} AUROC {metrics.auroc(scores, failing):.3f} "
+        f"recall at 5 % {metrics.recall_at(scores, failing, 0.05):.3f}"
+    )
+
+
+def grown_pairs(
+    options: argparse.Namespace, store: data.PictureStore, good: list[data.Picture], make: Maker, fold: str
+) -> list[tuple[NDArray[np.uint8], bool]]:
+    """Good frames of a fold's cameras, each without a tangle and with one."""
+    rng = np.random.default_rng((options.seed, ord(fold)))
+    pairs = []
+    for i in rng.permutation(len(good))[: options.per_fold]:
+        back = store.get(good[int(i)])
+        made = make(rng, back)
+        if made is not None:
+            pairs += [(back, False), (made, True)]
+    return pairs
 
 
 def main() -> None:
@@ -50,6 +97,7 @@ def main() -> None:
     data.add_options(parser)
     parser.add_argument("--side", type=int, default=224)
     parser.add_argument("--prefix", default="fold-")
+    parser.add_argument("--rendered", type=Path, help="rendered set with a seed of its own")
     parser.add_argument("--per-fold", type=int, default=60, help="good frames of each fold's cameras")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -58,28 +106,23 @@ def main() -> None:
     store = data.PictureStore(options.data, options.cache, singles + frames, "pictures")
     store.open()
     unseen = [p for p in singles if p.split == "val" and p.boxes]
-    cutouts = mixture.load_cutouts(options.data, options.cache, unseen)
+    cutouts = [c for group in mixture.load_cutouts(options.data, options.cache, unseen) for c in group]
     print(f"{len(cutouts)} cut-outs of {len(unseen)} unseen failures")
-    totals: dict[str, tuple[list[float], list[bool]]] = {"real": ([], []), "drawn": ([], [])}
+    makers: dict[str, Maker] = {
+        "real": lambda rng, back: grown(rng, back, cutouts, drawn=False),
+        "drawn": lambda rng, back: grown(rng, back, cutouts, drawn=True),
+    }
+    apart = rendered(options.rendered) if options.rendered else []
+    found: dict[str, list[tuple[float, bool]]] = defaultdict(list)
     for fold, rigs in FOLDS.items():
-        model = measure.load_model(Path(options.cache / "runs" / f"{options.prefix}{fold}" / "checkpoint.pt"))
+        model = measure.load_model(options.cache / "runs" / f"{options.prefix}{fold}" / "checkpoint.pt")
         good = [f for f in frames if f.rig in rigs and f.fixed and f.label == data.GOOD]
-        for sort, kept in totals.items():
-            rng = np.random.default_rng((options.seed, ord(fold)))
-            pairs = []
-            for i in rng.permutation(len(good))[: options.per_fold]:
-                back = store.get(good[int(i)])
-                made = grown(rng, back, cutouts, sort == "drawn")
-                if made is not None:
-                    pairs += [(back, False), (made, True)]
-            logits = scored(model, [image for image, _ in pairs], options.side)
-            kept[0].extend(logits.tolist())
-            kept[1].extend(label for _, label in pairs)
-    for sort, (scores, labels) in totals.items():
-        s, f = np.array(scores), np.array(labels)
-        print(
-            f"{sort}: n {len(s)} AUROC {metrics.auroc(s, f):.3f} recall at 5 % {metrics.recall_at(s, f, 0.05):.3f}"
-        )
+        for sort, make in makers.items():
+            found[sort] += judged(model, grown_pairs(options, store, good, make, fold), options.side)
+        found["rendered"] += judged(model, apart, options.side)
+    for sort, rows in found.items():
+        if rows:
+            show(sort, rows)
 
 
 if __name__ == "__main__":

@@ -19,9 +19,14 @@ from models.training import data, network
 def load_model(checkpoint: Path) -> network.Detector:
     """The averaged network of a checkpoint, ready to score."""
     kept = torch.load(checkpoint, weights_only=True)
-    model = network.Detector(kept["size"]).to(memory_format=torch.channels_last)
+    model = network.Detector(kept["size"], kept.get("spared", 0)).to(memory_format=torch.channels_last)
     model.load_state_dict(kept["average"])
     return model.eval()
+
+
+def prepared(file: Path, side: int) -> NDArray[np.uint8]:
+    """A picture file as the hub prepares it."""
+    return prepare(file.read_bytes(), side, side)[0]
 
 
 def predict(model: network.Detector, folder: Path, files: list[str], side: int) -> tuple[NDArray, NDArray]:
@@ -29,9 +34,7 @@ def predict(model: network.Detector, folder: Path, files: list[str], side: int) 
     scores, heats = [], []
     with torch.no_grad():
         for at in range(0, len(files), 16):
-            images = np.stack(
-                [prepare((folder / f).read_bytes(), side, side)[0] for f in files[at : at + 16]]
-            )
+            images = np.stack([prepared(folder / f, side) for f in files[at : at + 16]])
             heat, score = model(network.normalised(torch.from_numpy(images)))
             scores.append(score.numpy())
             heats.append(heat.numpy())

@@ -65,24 +65,26 @@ class Groups:
         return self._groups[int(rng.integers(len(self._groups)))]
 
 
-def load_cutouts(data: Path, cache: Path, pictures: list[Picture]) -> list[composite.Cutout]:
+def load_cutouts(data: Path, cache: Path, pictures: list[Picture]) -> list[list[composite.Cutout]]:
     """Every clean tangle of the boxed pictures, cut once and kept in the cache."""
-    path = cache / "cutouts.pickle"
+    path = cache / "cutouts-2.pickle"
     if path.exists():
         kept: dict[str, composite.Cutout | None] = pickle.loads(path.read_bytes())
     else:
         kept = {}
     missing = [picture for picture in pictures if picture.file not in kept]
     for picture in missing:
-        image = cv2.imread(str(data / picture.file))
-        box = composite.union_box(picture, image.shape[1], image.shape[0])
-        kept[picture.file] = composite.cut(image, box)
+        kept[picture.file] = composite.cut(cv2.imread(str(data / picture.file)), picture)
     if missing:
         part = path.with_suffix(f".{os.getpid()}.part")
         part.write_bytes(pickle.dumps(kept))
         part.rename(path)
-    wanted = {p.file for p in pictures}
-    return [c for file, c in kept.items() if c is not None and file in wanted]
+    groups: dict[str, list[composite.Cutout]] = defaultdict(list)
+    for picture in pictures:
+        cutout = kept[picture.file]
+        if cutout is not None:
+            groups[picture.group].append(cutout)
+    return list(groups.values())
 
 
 def load_rendered(folder: Path) -> list[tuple[Path, Path | None, str]]:
@@ -108,7 +110,7 @@ class Mixture:
         large: PictureStore,
         singles: list[Picture],
         frames: list[Picture],
-        cutouts: list[composite.Cutout],
+        cutouts: list[list[composite.Cutout]],
         rendered: list[tuple[Path, Path | None, str]],
         side: int,
         without: tuple[str, ...] = (),
@@ -152,7 +154,7 @@ class Mixture:
         made = getattr(self, f"_make_{name}")(rng)
         image, mask, label, zoom = made
         view, seen = augment.geometry(rng, image, mask, self._side, zoom)
-        if label == 1.0 and name != "frame_fail" and (seen > 100).mean() < 0.0025:
+        if label == 1.0 and mask.any() and (seen > 100).mean() < 0.0025:
             view = cv2.resize(image, (self._side, self._side), interpolation=cv2.INTER_AREA)
             seen = cv2.resize(mask, (self._side, self._side), interpolation=cv2.INTER_AREA)
         if self._effects:
@@ -164,14 +166,12 @@ class Mixture:
         share = cv2.resize(seen, (grid, grid), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
         if label == 0.0:
             return np.zeros((grid, grid), np.float32)
-        if name == "frame_fail":
+        if not seen.any():
             return np.full((grid, grid), UNKNOWN, np.float32)
-        low, high = (0.03, 0.5) if name == "web_fail" else (0.004, 0.08)
+        low, high = (0.03, 0.5) if name in ("web_fail", "frame_fail") else (0.004, 0.08)
         cells = np.full((grid, grid), UNKNOWN, np.float32)
         cells[share >= high] = 1
         cells[share <= low] = 0
-        if name == "web_fail" and not share.any():
-            cells[:] = UNKNOWN
         return cells
 
     def _background(self, rng: Rng) -> Image:
@@ -218,8 +218,9 @@ class Mixture:
         return self._store.get(self._cam_good.draw(rng)), np.zeros((SIDE, SIDE), np.uint8), 0.0, (0.6, 1.8)
 
     def _make_frame_fail(self, rng):
-        pool = self._hand_fail if rng.random() < 0.3 else self._frame_fail
-        return self._store.get(pool.draw(rng)), np.zeros((SIDE, SIDE), np.uint8), 1.0, (0.65, 1.15)
+        pool = self._hand_fail if self._hand_fail and rng.random() < 0.3 else self._frame_fail
+        picture = pool.draw(rng)
+        return self._store.get(picture), box_mask(picture), 1.0, (0.5, 1.3)
 
     def _make_frame_good(self, rng):
         return self._seen(rng, self._frame_good), np.zeros((SIDE, SIDE), np.uint8), 0.0, (0.6, 1.8)
@@ -227,7 +228,8 @@ class Mixture:
     def _make_composite(self, rng):
         back = self._background(rng)
         for _ in range(4):
-            cutout = self._cutouts[int(rng.integers(len(self._cutouts)))]
+            group = self._cutouts[int(rng.integers(len(self._cutouts)))]
+            cutout = group[int(rng.integers(len(group)))]
             size = float(np.exp(rng.uniform(np.log(0.14), np.log(0.75))))
             picture, alpha = composite.place(rng, cutout, size, back)
             image = composite.blend(rng, back, picture, alpha)

@@ -94,18 +94,21 @@ class Detector(nn.Module):
 
     All down to stride 16 keeps its ImageNet weights, and so do the depthwise filters after it: that halves the cost of
     a step and keeps few pictures from bending many weights. Training computes in bfloat16 where torch deems it safe.
+    `spared` blocks at the end of the backbone are left out.
     """
 
-    def __init__(self, size: int = 0, width: int = 96) -> None:
+    def __init__(self, size: int = 0, spared: int = 0, width: int = 96) -> None:
         super().__init__()
+        self.size, self.spared = size, spared
         net = _pretrained(size)
         stem = nn.Sequential(_folded(net._conv_stem, net._bn0), nn.ReLU6(inplace=True))
-        strides = [int(np.ravel(b._block_args.stride)[0]) for b in net._blocks]
+        kept = net._blocks[: len(net._blocks) - spared]
+        strides = [int(np.ravel(b._block_args.stride)[0]) for b in kept]
         to_16, to_32 = (i for i, stride in enumerate(strides) if stride == 2 and np.prod(strides[:i]) >= 4)
-        blocks = [Block(b) for b in net._blocks]
+        blocks = [Block(b) for b in kept]
         self.frozen = nn.Sequential(stem, *blocks[: to_16 + 1]).requires_grad_(False)
         self.near, self.far = nn.Sequential(*blocks[to_16 + 1 : to_32]), nn.Sequential(*blocks[to_32:])
-        deep, deepest = net._blocks[to_32 - 1]._block_args, net._blocks[-1]._block_args
+        deep, deepest = kept[to_32 - 1]._block_args, kept[-1]._block_args
         self.read_near = nn.Conv2d(deep.output_filters, width, 1)
         self.read_far = nn.Conv2d(deepest.output_filters, width, 1)
         self.mix = nn.Sequential(
@@ -127,9 +130,16 @@ class Detector(nn.Module):
         return [p for part in (self.read_near, self.read_far, self.mix) for p in part.parameters()]
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.read(self.trunk(x))
+
+    def trunk(self, x: Tensor) -> Tensor:
+        """What all networks of a size share: the features of stride 16, by weights that nothing moves."""
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.training), torch.no_grad():
+            return self.frozen(x)
+
+    def read(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The heat map and the score from the trunk's features."""
         with torch.autocast("cpu", torch.bfloat16, enabled=self.training):
-            with torch.no_grad():
-                x = self.frozen(x)
             near = self.near(x)
             far = functional.interpolate(self.read_far(self.far(near)), scale_factor=2.0, mode="nearest")
             heat = self.mix(self.read_near(near) + far)[:, 0].float()

@@ -19,7 +19,8 @@ def main() -> None:
     parts = [each["average"] for each in kept]
     mean = {key: torch.stack([part[key] for part in parts]).mean(dim=0) for key in parts[0]}
     (runs / options.name).mkdir(parents=True, exist_ok=True)
-    torch.save({"average": mean, "size": kept[0]["size"]}, runs / options.name / "checkpoint.pt")
+    facts = {"size": kept[0]["size"], "spared": kept[0].get("spared", 0)}
+    torch.save({"average": mean, **facts}, runs / options.name / "checkpoint.pt")
     print(f"{options.name}: the mean of {len(parts)} runs")
 
 

@@ -13,7 +13,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.training import data, mixture, network
-from models.training.folds import FOLDS
+from models.training.folds import FOLDS, holds_out
+from models.training.teachers import Teachers
+
+LABELS = 0.25
+"""What the labels weigh beside teachers."""
 
 
 def losses(heat: Tensor, score: Tensor, label: Tensor, cells: Tensor) -> Tensor:
@@ -30,16 +34,24 @@ def losses(heat: Tensor, score: Tensor, label: Tensor, cells: Tensor) -> Tensor:
 
 
 class Run:
-    """One training run with its files in `folder`."""
+    """One training run with its files in `folder`, taught by labels and, when there are some, by teachers."""
 
-    def __init__(self, folder: Path, options: argparse.Namespace, mix: mixture.Mixture) -> None:
-        self._folder, self._options, self._mix = folder, options, mix
+    def __init__(
+        self,
+        folder: Path,
+        options: argparse.Namespace,
+        mix: mixture.Mixture,
+        teachers: Teachers | None = None,
+    ) -> None:
+        self._folder, self._options, self._mix, self._teachers = folder, options, mix, teachers
         # Every run begins with the same head, or the mean of two runs would mean nothing.
         torch.manual_seed(0)
-        self.model = network.Detector(options.size).to(memory_format=torch.channels_last)
+        begun = torch.load(options.start, weights_only=True) if options.start else {"size": options.size}
+        self.model = network.Detector(begun["size"], begun.get("spared", 0))
+        self.model.to(memory_format=torch.channels_last)
         torch.manual_seed(options.seed)
         if options.start:
-            self.model.load_state_dict(torch.load(options.start, weights_only=True)["average"])
+            self.model.load_state_dict(begun["average"])
         head_rate = options.rate * (10 if not options.start else 2)
         self._optimiser = torch.optim.AdamW(
             [
@@ -69,7 +81,8 @@ class Run:
             "optimiser": self._optimiser.state_dict(),
             "average": self._average,
             "step": self._step,
-            "size": self._options.size,
+            "size": self.model.size,
+            "spared": self.model.spared,
         }
         torch.save(state, part)
         part.rename(self._folder / "checkpoint.pt")
@@ -87,6 +100,15 @@ class Run:
             )
         )
 
+    def _loss(self, images: Tensor, label: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
+        """The scores of a batch and how wrong they are."""
+        trunk = self.model.trunk(network.normalised(images))
+        heat, score = self.model.read(trunk)
+        wrong = losses(heat, score, label, cells)
+        if self._teachers is None:
+            return score, wrong
+        return score, LABELS * wrong + self._teachers.miss(trunk, heat, score)
+
     def train(self) -> None:
         """Run the remaining steps; batches are made on a second thread."""
         steps, began, shown = self._options.steps, time.monotonic(), self._step
@@ -97,8 +119,7 @@ class Run:
                 waiting = pool.submit(self._batch, self._step + 1)
                 for group, base in zip(self._optimiser.param_groups, self._base_rates, strict=True):
                     group["lr"] = base * self._rate(self._step)
-                heat, score = self.model(network.normalised(torch.from_numpy(images)))
-                loss = losses(heat, score, torch.from_numpy(label), torch.from_numpy(cells))
+                score, loss = self._loss(*(torch.from_numpy(part) for part in (images, label, cells)))
                 self._optimiser.zero_grad(set_to_none=True)
                 loss.backward()
                 torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
@@ -131,12 +152,12 @@ def build_mixture(options: argparse.Namespace) -> mixture.Mixture:
     train = [p for p in singles if p.split == "train"]
     large = data.PictureStore(options.data, options.cache, train, "train", data.LARGE)
     large.open()
-    chosen = data.trainable(singles)
+    chosen = [p for p in data.trainable(singles) if not holds_out(options.fold, p.group)]
     usable = [
         f for f in frames if f.split == "train" and f.rig not in held_out and f.group not in data.DOUBTFUL
     ]
     usable = own if options.no_frames else usable + own
-    cutouts = mixture.load_cutouts(options.data, options.cache, [p for p in chosen if p.boxes])
+    cutouts = mixture.load_cutouts(options.data, options.cache, [p for p in chosen + usable if p.boxes])
     rendered = mixture.load_rendered(options.rendered or options.cache / "render" / "dataset")
     print(
         f"{len(chosen)} pictures, {len(usable)} frames, {len(cutouts)} cut-outs, {len(rendered)} rendered",
@@ -154,7 +175,15 @@ def main() -> None:
     parser.add_argument("--schedule", type=int, help="steps of the whole cosine when not all are run")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--side", type=int, default=224)
-    parser.add_argument("--size", type=int, default=0, help="which EfficientNet-Lite: 0, 1 or 2")
+    parser.add_argument(
+        "--size", type=int, default=0, help="which EfficientNet-Lite, 0, 1 or 2, without --start"
+    )
+    parser.add_argument(
+        "--spared", type=int, default=0, help="blocks of the backbone to leave out at its end"
+    )
+    parser.add_argument(
+        "--teachers", nargs="+", default=[], help="runs whose mean answer is to be learnt too"
+    )
     parser.add_argument("--rate", type=float, default=2e-4)
     parser.add_argument("--start", type=Path, help="checkpoint to start from")
     parser.add_argument("--without", default="", help="ingredients to leave out, by comma; effects too")
@@ -171,7 +200,8 @@ def main() -> None:
     folder = options.cache / "runs" / options.name
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "run.json").write_text(json.dumps({k: str(v) for k, v in vars(options).items()}, indent=1))
-    run = Run(folder, options, build_mixture(options))
+    named = [options.cache / "runs" / name / "checkpoint.pt" for name in options.teachers]
+    run = Run(folder, options, build_mixture(options), Teachers(named) if named else None)
     run.resume()
     run.train()
 
