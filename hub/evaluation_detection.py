@@ -249,7 +249,8 @@ def _looker(looks: Looks, cuts: Sequence[Cutout]) -> Callable[[Film, float], Det
 def _held_out(path: Path, detector: Detector) -> Callable[[str], Detection]:
     """Scores of networks that never saw the rig, calibrated like the shipped one; they have no heat of their own."""
     logits = json.loads(path.read_text(encoding="utf-8"))
-    card = json.loads((detector.model.folder / "model.json").read_text(encoding="utf-8"))["calibration"]
+    described = json.loads((detector.model.folder / "model.json").read_text(encoding="utf-8"))["files"]
+    card = next(f["calibration"] for f in described if f["precision"] == detector.precision)
 
     def look(file: str) -> Detection:
         score = 1 / (1 + math.exp(-(logits[file] / card["temperature"] + card["bias"])))

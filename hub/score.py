@@ -31,7 +31,7 @@ class ScoreSettings:
 
     prior: float = 0.001
     frame_limit: float = 3.5
-    doubt: float = 1.0
+    doubt: float = 0.8
     hidden: float = 0.5
     settle_s: float = 2.0
     stale_s: float = 30.0

@@ -10,7 +10,7 @@ Rng = np.random.Generator
 EFFECTS = 0.5
 """How many pictures pass through other lamps, other lenses and other compression."""
 
-GHOSTS = 0.15
+GHOSTS = 0.25
 """How many pictures show part of the view several times."""
 
 

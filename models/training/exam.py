@@ -19,14 +19,17 @@ K, N = 3, 5
 def held_out_scores(options: argparse.Namespace, frames: list[data.Picture]) -> NDArray[np.float64]:
     """One logit a frame: by the fold that left its rig out, or the mean of all folds for the measuring rigs."""
     total, count = np.zeros(len(frames)), np.zeros(len(frames))
+    pointed: list[bool] = []
     for fold, rigs in FOLDS.items():
         model = measure.load_model(options.cache / "runs" / f"{options.prefix}{fold}" / "checkpoint.pt")
         mine = [i for i, f in enumerate(frames) if f.rig in rigs or f.split == "measure"]
-        logits, _ = measure.predict(model, options.data, [frames[i].file for i in mine], options.side)
+        logits, heats = measure.predict(model, options.data, [frames[i].file for i in mine], options.side)
+        pointed += [measure.inside(frames[i], h) for i, h in zip(mine, heats, strict=True) if frames[i].boxes]
         total[mine] += logits
         count[mine] += 1
         measure.show(f"fold {fold}", measure.table([frames[i] for i in mine], logits))
     assert count.all(), "a rig is in no fold"
+    print(f"hottest cell inside the tangle's boxes: {np.mean(pointed):.3f} of {len(pointed)}")
     return total / count
 
 

@@ -107,7 +107,7 @@ class Run:
         wrong = losses(heat, score, label, cells)
         if self._teachers is None:
             return score, wrong
-        return score, LABELS * wrong + self._teachers.miss(trunk, heat, score)
+        return score, LABELS * wrong + self._teachers.miss(trunk, heat, score, label)
 
     def train(self) -> None:
         """Run the remaining steps; batches are made on a second thread."""

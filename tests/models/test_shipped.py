@@ -1,4 +1,4 @@
-"""The shipped network is what model.json says, and both of its files see the same."""
+"""The shipped network is what model.json says, and all of its files see the same."""
 
 import hashlib
 import json
@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "models"
 DATA = ROOT.parent / "shared" / "data"
 DESCRIBED = json.loads((MODELS / "model.json").read_text())
+SIZES = {entry["precision"]: (entry["width"], entry["height"]) for entry in DESCRIBED["files"]}
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +29,8 @@ def sessions():
 
 
 def run(session, picture):
-    side = DESCRIBED["input"]["width"], DESCRIBED["input"]["height"]
-    heat, score = session.run(["heat", "score"], {"image": cv2.resize(picture, side)[None]})
+    _, height, width, _ = session.get_inputs()[0].shape
+    heat, score = session.run(["heat", "score"], {"image": cv2.resize(picture, (width, height))[None]})
     return heat[0], float(score[0])
 
 
@@ -41,8 +42,9 @@ def test_a_file_is_the_one_described(entry):
 
 
 def test_inputs_and_outputs_are_those_of_the_contract(sessions):
-    width, height = DESCRIBED["input"]["width"], DESCRIBED["input"]["height"]
-    for session in sessions.values():
+    assert sorted(sessions) == ["fp32", "int8", "light"]
+    for precision, session in sessions.items():
+        width, height = SIZES[precision]
         (image,) = session.get_inputs()
         assert (image.name, image.type, image.shape) == ("image", "tensor(uint8)", [1, height, width, 3])
         assert [output.name for output in session.get_outputs()] == ["heat", "score"]
@@ -50,9 +52,9 @@ def test_inputs_and_outputs_are_those_of_the_contract(sessions):
 
 def test_answers_are_probabilities_on_a_grid_of_the_told_size(sessions):
     picture = np.random.default_rng(1).integers(0, 256, (480, 640, 3), np.uint8)
-    for session in sessions.values():
+    for precision, session in sessions.items():
         heat, score = run(session, picture)
-        assert heat.shape == (DESCRIBED["heat"]["height"], DESCRIBED["heat"]["width"])
+        assert heat.shape == tuple(side // 16 for side in reversed(SIZES[precision]))
         assert heat.dtype == np.float32
         assert 0 <= heat.min() <= heat.max() <= 1
         assert 0 <= score <= 1
@@ -80,7 +82,7 @@ def test_the_notice_names_every_licence_of_the_training_data():
     not (DATA / "manifest.csv").is_file(), reason="the labelled pictures are not beside the repository"
 )
 def test_it_tells_failures_from_good_prints(sessions):
-    """On the validation split, the easy part of the exam: nearly every pair is ranked rightly, by both files."""
+    """On the validation split, the easy part of the exam: nearly every pair is ranked rightly, by every file."""
     from hub import evaluation
 
     class Eye:
