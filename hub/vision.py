@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from agent.camera.jpeg import JpegError, size
 from hub.displaced import SIDE
 
-#: The precision that sees less and costs half, for small machines; it is never taken unasked.
+#: The precision that sees less and costs a third less, for small machines; it is never taken unasked.
 LIGHT = "light"
 TRIAL_S = 0.4
 MAX_PIXELS = 40_000_000
