@@ -113,10 +113,12 @@ def zipped(printer: str, identity: int) -> Response:
     file = cast("IO[bytes]", SpooledTemporaryFile(max_size=IN_MEMORY))  # noqa: SIM115 - the answer closes it
     try:
         view.export_print(printer, identity, file)
+        file.seek(0)
+        answer = send_file(
+            file, "application/zip", as_attachment=True, download_name=f"{stem}-{identity}.zip"
+        )
     except BaseException:
         file.close()
         raise
-    file.seek(0)
-    answer = send_file(file, "application/zip", as_attachment=True, download_name=f"{stem}-{identity}.zip")
     answer.call_on_close(file.close)
     return answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import time
@@ -206,8 +207,18 @@ def document(asked):
         if method in ("post", "delete"):
             del bare["paths"][path][method]["parameters"]
     schema = schemathesis.openapi.from_dict(bare)
-    schema.app = asked[0].app
+    schema.app = whole(asked[0].app)
     return schema
+
+
+def whole(app):
+    """The application with every answer read to its end and closed: schemathesis leaves them to the garbage collector."""
+
+    def called(environ, start_response):
+        with contextlib.closing(app(environ, start_response)) as answer:
+            return [b"".join(answer)]
+
+    return called
 
 
 @pytest.mark.parametrize(
