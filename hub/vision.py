@@ -131,15 +131,14 @@ class Detector:
         if not wanted <= set(networks):
             raise ModelError(f"{self.model.folder}: there is no {self.precision} file")
         sessions = {precision: _load(networks[precision].path) for precision in sorted(wanted)}
-        times = {
-            precision: _trial(session) if len(sessions) > 1 else 0.0
-            for precision, session in sessions.items()
-        }
-        self.precision = min(times, key=times.__getitem__)
+        times = {name: _trial(session) for name, session in sessions.items()} if len(sessions) > 1 else {}
+        self.precision = min(times, key=times.__getitem__) if times else wanted.pop()
         self._session = sessions.pop(self.precision)
         sessions.clear()
         _return_memory()
-        measured = ", ".join(f"{precision} {seconds * 1000:.1f} ms" for precision, seconds in times.items())
+        measured = (
+            ", ".join(f"{name} {seconds * 1000:.1f} ms" for name, seconds in times.items()) or "not compared"
+        )
         log.info("model %s %s: using %s (%s)", self.model.name, self.model.version, self.precision, measured)
 
     def detect(self, jpeg: bytes) -> Detection:
