@@ -33,7 +33,7 @@ def fit(options: argparse.Namespace, model: network.Detector, side: int, exam: P
     Photographs and cameras weigh the same in total; within each, failing pictures weigh `--share` of the whole.
     """
     singles = [p for p in data.load_singles(options.data) if p.label != data.AMBIGUOUS]
-    val = [p for p in singles if p.split == "val"]
+    val = data.validation(singles)
     logits, heats = measure.predict(model, options.data, [p.file for p in val], side)
     pictures, weights = val, weighed(val, options.share)
     if exam:

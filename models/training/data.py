@@ -125,6 +125,11 @@ def trainable(pictures: list[Picture]) -> list[Picture]:
     return [p for p in right if p.split == "train" and p.group not in banned]
 
 
+def validation(pictures: list[Picture]) -> list[Picture]:
+    """The single pictures of the val split that are good or failing."""
+    return [p for p in pictures if p.split == "val" and p.label != AMBIGUOUS]
+
+
 def box_mask(picture: Picture, side: int = SIDE) -> NDArray[np.uint8]:
     """255 inside the union of the picture's boxes."""
     mask = np.zeros((side, side), np.uint8)

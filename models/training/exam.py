@@ -10,20 +10,23 @@ import torch
 from numpy.typing import NDArray
 
 from hub import evaluation_metrics as metrics
-from models.training import data, measure
+from models.training import data, measure, network
 from models.training.folds import FOLDS, holds_out
 
 K, N = 3, 5
 
 
-def held_out_scores(options: argparse.Namespace, frames: list[data.Picture]) -> NDArray[np.float64]:
+def held_out_scores(
+    options: argparse.Namespace, models: dict[str, network.Detector], frames: list[data.Picture]
+) -> NDArray[np.float64]:
     """One logit a frame: by the fold that left its rig out, or the mean of all folds for the measuring rigs."""
     total, count = np.zeros(len(frames)), np.zeros(len(frames))
     pointed: list[bool] = []
     for fold, rigs in FOLDS.items():
-        model = measure.load_model(options.cache / "runs" / f"{options.prefix}{fold}" / "checkpoint.pt")
         mine = [i for i, f in enumerate(frames) if f.rig in rigs or f.split == "measure"]
-        logits, heats = measure.predict(model, options.data, [frames[i].file for i in mine], options.side)
+        logits, heats = measure.predict(
+            models[fold], options.data, [frames[i].file for i in mine], options.side
+        )
         pointed += [measure.inside(frames[i], h) for i, h in zip(mine, heats, strict=True) if frames[i].boxes]
         total[mine] += logits
         count[mine] += 1
@@ -33,12 +36,13 @@ def held_out_scores(options: argparse.Namespace, frames: list[data.Picture]) -> 
     return total / count
 
 
-def held_out_photographs(options: argparse.Namespace) -> dict[str, float]:
+def held_out_photographs(
+    options: argparse.Namespace, models: dict[str, network.Detector]
+) -> dict[str, float]:
     """The figures of the training photographs, each scored by the fold that left its group out; and every logit."""
     pictures = data.trainable(data.load_singles(options.data))
     scores = np.zeros(len(pictures))
-    for fold in FOLDS:
-        model = measure.load_model(options.cache / "runs" / f"{options.prefix}{fold}" / "checkpoint.pt")
+    for fold, model in models.items():
         mine = [i for i, p in enumerate(pictures) if holds_out(fold, p.group)]
         scores[mine], _ = measure.predict(model, options.data, [pictures[i].file for i in mine], options.side)
     measure.show("held-out photographs", measure.table(pictures, scores))
@@ -92,7 +96,11 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(1)
     frames = [f for f in data.load_frames(options.data) if f.fixed]
-    scores = held_out_scores(options, frames)
+    models = {
+        fold: measure.load_model(options.cache / "runs" / f"{options.prefix}{fold}" / "checkpoint.pt")
+        for fold in FOLDS
+    }
+    scores = held_out_scores(options, models, frames)
     keep = np.array([f.label != data.AMBIGUOUS for f in frames])
     failing = np.array([f.label == data.FAILURE for f in frames])
     groups = [f.group for f in frames]
@@ -111,7 +119,7 @@ def main() -> None:
     for group in sorted(set(groups)):
         rows = [i for i, g in enumerate(groups) if g == group]
         measure.show_print(group, [frames[i] for i in rows], scores[rows])
-    kept = {} if options.frames_only else held_out_photographs(options)
+    kept = {} if options.frames_only else held_out_photographs(options, models)
     kept |= {f.file: float(s) for f, s in zip(frames, scores, strict=True)}
     (options.cache / f"exam-{options.prefix}{options.side}.json").write_text(json.dumps(kept, indent=1))
 

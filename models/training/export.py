@@ -21,7 +21,6 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from hub.vision import prepare
 from models.training import data, graph, measure, network
 from models.training.calibration import Calibration, fit
 
@@ -50,7 +49,7 @@ class Pictures(CalibrationDataReader):
     """Training pictures for the ranges of the int8 file."""
 
     def __init__(self, files: list[Path], side: int) -> None:
-        self._waiting = iter([{"image": prepare(f.read_bytes(), side, side)[0][None]} for f in files])
+        self._waiting = iter([{"image": measure.prepared(f, side)[None]} for f in files])
 
     def get_next(self):
         """The next input, or nothing at the end."""
@@ -85,11 +84,7 @@ def scores_of(file: Path, folder: Path, pictures: list[data.Picture], side: int)
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
     found = [
-        float(
-            session.run(["score"], {"image": prepare((folder / p.file).read_bytes(), side, side)[0][None]})[
-                0
-            ][0]
-        )
+        float(session.run(["score"], {"image": measure.prepared(folder / p.file, side)[None]})[0][0])
         for p in pictures
     ]
     return np.array(found)
@@ -105,7 +100,7 @@ def ranges(options: argparse.Namespace) -> list[Path]:
 
 def entry(options: argparse.Namespace, file: Path, precision: str, side: int, found: Calibration) -> dict:
     """What model.json says about one file, its figures on val with it."""
-    val = [p for p in data.load_singles(options.data) if p.split == "val" and p.label != data.AMBIGUOUS]
+    val = data.validation(data.load_singles(options.data))
     table = measure.table(val, scores_of(file, options.data, val, side))
     measure.show(f"val {precision}", table)
     raw = file.read_bytes()
@@ -148,11 +143,11 @@ def main() -> None:
         fit(options, model, side, exam)
         for side, exam in ((options.side, options.exam), (options.light_side, options.light_exam))
     )
-    light_float = options.cache / "light-fp32.onnx"
+    light_float, chosen = options.cache / "light-fp32.onnx", ranges(options)
     export_float(model, files["fp32"], options.side, full)
-    export_int8(files["fp32"], files["int8"], ranges(options), options.side, options.cache)
+    export_int8(files["fp32"], files["int8"], chosen, options.side, options.cache)
     export_float(model, light_float, options.light_side, light)
-    export_int8(light_float, files["light"], ranges(options), options.light_side, options.cache)
+    export_int8(light_float, files["light"], chosen, options.light_side, options.cache)
     document = {
         "name": NAME,
         "version": options.version,

@@ -24,6 +24,12 @@ def load_model(checkpoint: Path) -> network.Detector:
     return model.eval()
 
 
+def save_model(folder: Path, average: dict[str, torch.Tensor], size: int, spared: int) -> None:
+    """Keep a network that no training goes on with as the checkpoint of a run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.save({"average": average, "size": size, "spared": spared}, folder / "checkpoint.pt")
+
+
 def prepared(file: Path, side: int) -> NDArray[np.uint8]:
     """A picture file as the hub prepares it."""
     return prepare(file.read_bytes(), side, side)[0]

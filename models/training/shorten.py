@@ -53,9 +53,7 @@ def main() -> None:
     order = np.random.default_rng(options.seed).permutation(len(pictures))[:PICTURES]
     images = np.stack([measure.prepared(options.data / pictures[int(i)].file, options.side) for i in order])
     short = shortened(whole, options.spared, network.normalised(torch.from_numpy(images)))
-    (runs / options.name).mkdir(parents=True, exist_ok=True)
-    facts = {"size": short.size, "spared": short.spared}
-    torch.save({"average": short.state_dict(), **facts}, runs / options.name / "checkpoint.pt")
+    measure.save_model(runs / options.name, short.state_dict(), short.size, short.spared)
     print(f"{options.name}: {options.source} without its last {options.spared} blocks")
 
 

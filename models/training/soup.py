@@ -4,7 +4,7 @@ import argparse
 
 import torch
 
-from models.training import data
+from models.training import data, measure
 
 
 def main() -> None:
@@ -18,9 +18,7 @@ def main() -> None:
     kept = [torch.load(runs / run / "checkpoint.pt", weights_only=True) for run in options.runs]
     parts = [each["average"] for each in kept]
     mean = {key: torch.stack([part[key] for part in parts]).mean(dim=0) for key in parts[0]}
-    (runs / options.name).mkdir(parents=True, exist_ok=True)
-    facts = {"size": kept[0]["size"], "spared": kept[0].get("spared", 0)}
-    torch.save({"average": mean, **facts}, runs / options.name / "checkpoint.pt")
+    measure.save_model(runs / options.name, mean, kept[0]["size"], kept[0].get("spared", 0))
     print(f"{options.name}: the mean of {len(parts)} runs")
 
 
