@@ -74,7 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--printers", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=4.0, help="length of a window")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "int8"))
+    parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "int8", "light"))
     parser.add_argument("--model", default="")
     parser.add_argument("--generate", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)

@@ -1,7 +1,5 @@
 """Measure a detector on labelled pictures and prints: `printwarden evaluate` and `printwarden score` without the wiring."""
 
-import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,6 +23,7 @@ from hub.evaluation_data import (
 from hub.evaluation_report import write_report
 from hub.evaluation_time import over_time
 from hub.regions import peak, regions
+from hub.vision import Detector as NetworkDetector
 
 __all__ = ["EvaluationError", "Facts", "evaluate", "facts_of", "score_paths", "write_report"]
 
@@ -61,18 +60,12 @@ class Facts:
 
 
 def facts_of(detector: object) -> Facts:
-    """The facts of a detector that names its `precision` and the `model` whose folder holds `model.json`."""
-    folder = getattr(getattr(detector, "model", None), "folder", None)
-    if not isinstance(folder, Path):
+    """The facts of a `hub.vision.Detector`; the defaults for any other."""
+    if not isinstance(detector, NetworkDetector):
         return Facts()
-    described = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-    precision = getattr(detector, "precision", "")
-    file = next((f["file"] for f in described["files"] if f["precision"] == precision), "")
+    told, model = detector.facts(), detector.model
     return Facts(
-        model=f"{described['name']} {described['version']} {precision}".strip(),
-        sha256=hashlib.sha256((folder / file).read_bytes()).hexdigest() if file else "",
-        warn=float(described["thresholds"]["warn"]),
-        act=float(described["thresholds"]["act"]),
+        f"{told['name']} {told['version']} {told['precision']}", told["sha256"], model.warn, model.act
     )
 
 

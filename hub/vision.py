@@ -91,6 +91,7 @@ class Model:
     name: str
     version: str
     warn: float
+    act: float
     networks: Mapping[str, Network]
 
 
@@ -108,7 +109,8 @@ def read_model(folder: Path) -> Model:
         networks = {entry["precision"]: _network(folder, {**picture, **entry}) for entry in data["files"]}
         if picture["channels"] != "BGR" or picture["resize"] != "stretch" or not networks:
             raise ModelError(f"{path}: this version reads stretched BGR pictures and needs one file at least")
-        return Model(folder, data["name"], data["version"], float(data["thresholds"]["warn"]), networks)
+        warn, act = (float(data["thresholds"][name]) for name in ("warn", "act"))
+        return Model(folder, data["name"], data["version"], warn, act, networks)
     except OSError as error:
         raise ModelError(f"{error.filename}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError) as error:

@@ -12,6 +12,8 @@ import pytest
 
 from hub import evaluation, evaluation_metrics, evaluation_time
 from hub.evaluation_data import EvaluationError
+from hub.vision import Detector as NetworkDetector
+from hub.vision import read_model, shipped_model
 
 REAL = Path(__file__).parents[3] / "shared" / "data"
 
@@ -206,26 +208,13 @@ def test_a_missing_path_is_told():
         evaluation.score_paths([Path("no/such/file.jpg")], Brightness())
 
 
-def test_facts_come_from_the_models_folder(tmp_path):
+def test_facts_are_those_of_the_network_in_use():
     """The checksum is the one of the file really in use."""
-    (tmp_path / "x.onnx").write_bytes(b"net")
-    described = {
-        "name": "tangle",
-        "version": "1",
-        "files": [{"file": "x.onnx", "precision": "int8"}],
-        "thresholds": {"warn": 0.4, "act": 0.7},
-    }
-    (tmp_path / "model.json").write_text(json.dumps(described))
-
-    class Model:
-        folder = tmp_path
-
-    class Named:
-        model, precision = Model(), "int8"
-
-    facts = evaluation.facts_of(Named())
-    assert (facts.model, facts.warn, facts.act) == ("tangle 1 int8", 0.4, 0.7)
-    assert facts.sha256 == hashlib.sha256(b"net").hexdigest()
+    model = read_model(shipped_model())
+    facts = evaluation.facts_of(NetworkDetector(model, "int8"))
+    assert facts.model == f"{model.name} {model.version} int8"
+    assert facts.sha256 == hashlib.sha256((model.folder / "tangle-int8.onnx").read_bytes()).hexdigest()
+    assert facts.warn == model.warn < facts.act == model.act
 
 
 @pytest.mark.parametrize(("rate", "expected"), [(0.0, 0.5), (0.25, 0.75), (1.0, 1.0)])
