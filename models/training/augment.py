@@ -152,9 +152,9 @@ def clutter(rng: Rng, image: Image) -> Image:
     return image
 
 
-def ghosts(rng: Rng, image: Image) -> Image:
-    """Part of the view several times, a little aside: a moving head in dim light, or pictures blended into one."""
-    if rng.random() >= GHOSTS:
+def ghosts(rng: Rng, image: Image, share: float) -> Image:
+    """Part of the view several times, a little aside, in a `share` of pictures: a moving head in dim light, or frames blended."""
+    if rng.random() >= share:
         return image
     side = image.shape[0]
     step = rng.normal(0, 0.04, 2) * side * [1.0, 0.3]
@@ -170,7 +170,7 @@ def ghosts(rng: Rng, image: Image) -> Image:
     return (image + (total / (copies + 1) - image) * there).astype(np.uint8)
 
 
-def camera(rng: Rng, image: Image) -> Image:
-    """Everything that keeps the geometry; part of the pictures are left as they are but for ghosts."""
-    image = ghosts(rng, image)
-    return optics(rng, light(rng, colour(rng, clutter(rng, image)))) if rng.random() < EFFECTS else image
+def camera(rng: Rng, image: Image, effects: float = EFFECTS, ghosted: float = GHOSTS) -> Image:
+    """Everything that keeps the geometry: effects over a share of the pictures, ghosts over another."""
+    image = ghosts(rng, image, ghosted)
+    return optics(rng, light(rng, colour(rng, clutter(rng, image)))) if rng.random() < effects else image

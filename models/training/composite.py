@@ -20,7 +20,7 @@ class Cutout:
     alpha: Matte
 
 
-def matte(crop: Image, ring: NDArray[np.bool_]) -> Matte:
+def clean_matte(crop: Image, ring: NDArray[np.bool_]) -> Matte:
     """How much nearer each pixel's colour is to the colours inside than to those of the ring around the box."""
     lab = cv2.cvtColor(cv2.bilateralFilter(crop, 5, 20, 3), cv2.COLOR_BGR2LAB).astype(np.float32)
     lab *= np.array([0.7, 1.2, 1.2], np.float32)
@@ -33,6 +33,19 @@ def matte(crop: Image, ring: NDArray[np.bool_]) -> Matte:
     solid = np.clip((far / (far + near + 4) - 0.42) / 0.2, 0, 1)
     solid *= np.clip((far - 8) / 12, 0, 1) * np.clip((busy - 3) / 6, 0, 1)
     return cv2.GaussianBlur(solid.astype(np.float32), (0, 0), 0.7)
+
+
+def soft_matte(crop: Image, ring: NDArray[np.bool_]) -> Matte:
+    """How far each pixel's colour is from those of the ring around the box, more solid where there is more texture."""
+    lab = cv2.cvtColor(crop, cv2.COLOR_BGR2LAB).astype(np.float32) * np.array([0.7, 1.2, 1.2], np.float32)
+    grey = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY).astype(np.float32)
+    busy = cv2.GaussianBlur(np.abs(cv2.Laplacian(grey, cv2.CV_32F)), (0, 0), 4)
+    far = _distance(lab, lab[ring], 4, 0.08)
+    solid = np.clip((far - 14) / 22, 0, 1) * np.clip((busy - 4) / 14, 0, 1)
+    return cv2.GaussianBlur(solid.astype(np.float32), (0, 0), 0.7)
+
+
+MATTES = {"clean": clean_matte, "soft": soft_matte}
 
 
 def _distance(lab: NDArray[np.float32], colours: NDArray[np.float32], count: int, least: float) -> Matte:
@@ -49,7 +62,7 @@ def _distance(lab: NDArray[np.float32], colours: NDArray[np.float32], count: int
     return np.min([np.linalg.norm(lab - centre, axis=2) for centre in chosen], axis=0).astype(np.float32)
 
 
-def cut(image: Image, picture: Picture, limit: int = 200) -> Cutout | None:
+def cut(image: Image, picture: Picture, matte: str = "clean", limit: int = 200) -> Cutout | None:
     """The tangle inside the boxes of a picture, or nothing when no clean matte comes out."""
     h, w = image.shape[:2]
     boxes = pixel_boxes(picture, w, h)
@@ -62,7 +75,7 @@ def cut(image: Image, picture: Picture, limit: int = 200) -> Cutout | None:
     inside = np.zeros(crop.shape[:2], np.float32)
     for bx0, by0, bx1, by1 in boxes - [left, top, left, top]:
         inside[by0:by1, bx0:bx1] = 1
-    alpha = matte(crop, inside == 0) * cv2.GaussianBlur(inside, (0, 0), pad / 2)
+    alpha = MATTES[matte](crop, inside == 0) * cv2.GaussianBlur(inside, (0, 0), pad / 2)
     if not 0.12 < float(alpha.sum() / inside.sum()) < 0.9:
         return None
     scale = min(1.0, limit / max(crop.shape[:2]))
@@ -188,7 +201,7 @@ def harmless(rng: Rng, source: Image) -> Cutout:
     if rng.random() < 0.5:
         ring = np.ones(crop.shape[:2], bool)
         ring[h // 8 : -h // 8, w // 8 : -w // 8] = False
-        alpha = matte(crop, ring)
+        alpha = clean_matte(crop, ring)
     else:
         alpha = np.zeros((h, w), np.float32)
         cv2.ellipse(alpha, (int(w // 2), int(h // 2)), (int(w * 0.45), int(h * 0.45)), 0, 0, 360, 1.0, -1)

@@ -106,7 +106,9 @@ def main() -> None:
     store = data.PictureStore(options.data, options.cache, singles + frames, "pictures")
     store.open()
     unseen = [p for p in singles if p.split == "val" and p.boxes]
-    cutouts = [c for group in mixture.load_cutouts(options.data, options.cache, unseen) for c in group]
+    cutouts = [
+        c for group in mixture.load_cutouts(options.data, options.cache, unseen, ("clean",)) for c in group
+    ]
     print(f"{len(cutouts)} cut-outs of {len(unseen)} unseen failures")
     makers: dict[str, Maker] = {
         "real": lambda rng, back: grown(rng, back, cutouts, drawn=False),

@@ -18,7 +18,7 @@ from models.training import data, network
 
 def load_model(checkpoint: Path) -> network.Detector:
     """The averaged network of a checkpoint, ready to score."""
-    kept = torch.load(checkpoint, weights_only=True)
+    kept = torch.load(checkpoint, "cpu", weights_only=True)
     model = network.Detector(kept["size"], kept.get("spared", 0)).to(memory_format=torch.channels_last)
     model.load_state_dict(kept["average"])
     return model.eval()

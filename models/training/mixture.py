@@ -65,23 +65,26 @@ class Groups:
         return self._groups[int(rng.integers(len(self._groups)))]
 
 
-def load_cutouts(data: Path, cache: Path, pictures: list[Picture]) -> list[list[composite.Cutout]]:
-    """Every clean tangle of the boxed pictures, cut once and kept in the cache."""
-    path = cache / "cutouts-2.pickle"
+def load_cutouts(
+    data: Path, cache: Path, pictures: list[Picture], mattes: tuple[str, ...] = tuple(composite.MATTES)
+) -> list[list[composite.Cutout]]:
+    """Every tangle of the boxed pictures by each of the mattes, cut once and kept in the cache, by group."""
+    path = cache / "cutouts-3.pickle"
     if path.exists():
-        kept: dict[str, composite.Cutout | None] = pickle.loads(path.read_bytes())
+        kept: dict[tuple[str, str], composite.Cutout | None] = pickle.loads(path.read_bytes())
     else:
         kept = {}
-    missing = [picture for picture in pictures if picture.file not in kept]
-    for picture in missing:
-        kept[picture.file] = composite.cut(cv2.imread(str(data / picture.file)), picture)
+    wanted = [(picture, matte) for picture in pictures for matte in mattes]
+    missing = [(picture, matte) for picture, matte in wanted if (picture.file, matte) not in kept]
+    for picture, matte in missing:
+        kept[picture.file, matte] = composite.cut(cv2.imread(str(data / picture.file)), picture, matte)
     if missing:
         part = path.with_suffix(f".{os.getpid()}.part")
         part.write_bytes(pickle.dumps(kept))
         part.rename(path)
     groups: dict[str, list[composite.Cutout]] = defaultdict(list)
-    for picture in pictures:
-        cutout = kept[picture.file]
+    for picture, matte in wanted:
+        cutout = kept[picture.file, matte]
         if cutout is not None:
             groups[picture.group].append(cutout)
     return list(groups.values())
@@ -114,6 +117,8 @@ class Mixture:
         rendered: list[tuple[Path, Path | None, str]],
         side: int,
         without: tuple[str, ...] = (),
+        effects: float = augment.EFFECTS,
+        ghosts: float = augment.GHOSTS,
     ) -> None:
         self._store, self._large, self._cutouts, self._side = store, large, cutouts, side
         self._web_fail = Groups([p for p in singles if p.label == FAILURE])
@@ -122,7 +127,7 @@ class Mixture:
         self._frame_fail = Groups([p for p in frames if p.label == FAILURE and p.fixed])
         self._hand_fail = Groups([p for p in frames if p.label == FAILURE and not p.fixed])
         self._frame_good = Groups([p for p in frames if p.label == GOOD])
-        self._rendered, self._effects = rendered, "effects" not in without
+        self._rendered, self._effects, self._ghosts = rendered, effects, ghosts
         usable = {
             "web_fail": bool(self._web_fail),
             "web_good": bool(self._web_good),
@@ -157,8 +162,7 @@ class Mixture:
         if label == 1.0 and mask.any() and (seen > 100).mean() < 0.0025:
             view = cv2.resize(image, (self._side, self._side), interpolation=cv2.INTER_AREA)
             seen = cv2.resize(mask, (self._side, self._side), interpolation=cv2.INTER_AREA)
-        if self._effects:
-            view = augment.camera(rng, view)
+        view = augment.camera(rng, view, self._effects, self._ghosts)
         return view, label, self._cells(seen, label, name)
 
     def _cells(self, seen: Image, label: float, name: str) -> NDArray[np.float32]:

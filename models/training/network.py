@@ -134,12 +134,12 @@ class Detector(nn.Module):
 
     def trunk(self, x: Tensor) -> Tensor:
         """What all networks of a size share: the features of stride 16, by weights that nothing moves."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.training), torch.no_grad():
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.training), torch.no_grad():
             return self.frozen(x)
 
     def read(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The heat map and the score from the trunk's features."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.training):
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.training):
             near = self.near(x)
             far = functional.interpolate(self.read_far(self.far(near)), scale_factor=2.0, mode="nearest")
             heat = self.mix(self.read_near(near) + far)[:, 0].float()

@@ -7,10 +7,19 @@ OPTIONS="--threads ${THREADS:-1} --cache $CACHE"
 step() { name=$1; shift; echo "== $name $*"; python -m "models.training.$name" "$@" $OPTIONS; }
 start() { echo "--start $CACHE/runs/$1/checkpoint.pt"; }
 
-step train base --no-frames --steps "${BASE:-160}"
+# Cameras differ more than photographs do: the first stage sees other lamps and lenses in every picture.
+for seed in ${FIRSTS:-1 2 3}; do
+    step train "first-$seed" --no-frames --effects 1 --ghosts 0 --steps "${FIRST:-160}" --seed $seed
+    firsts="$firsts first-$seed"
+done
+step rank base $firsts
 for fold in a b c; do
+    # Teachers of more than one kind: the third sees other lamps and lenses everywhere too.
     for seed in 1 2 3; do
-        step train "whole-$seed-$fold" --fold $fold $(start base) --steps "${WHOLE:-150}" --seed $seed
+        effects=0.5
+        test $seed = 3 && effects=1
+        step train "whole-$seed-$fold" --fold $fold $(start base) --effects $effects \
+            --steps "${WHOLE:-150}" --seed $seed
     done
     step soup "whole-$fold" "whole-1-$fold" "whole-2-$fold" "whole-3-$fold"
     step shorten "short-$fold" "whole-$fold"

@@ -15,7 +15,7 @@ def main() -> None:
     parser.add_argument("runs", nargs="+")
     options = parser.parse_args()
     runs = options.cache / "runs"
-    kept = [torch.load(runs / run / "checkpoint.pt", weights_only=True) for run in options.runs]
+    kept = [torch.load(runs / run / "checkpoint.pt", "cpu", weights_only=True) for run in options.runs]
     parts = [each["average"] for each in kept]
     mean = {key: torch.stack([part[key] for part in parts]).mean(dim=0) for key in parts[0]}
     measure.save_model(runs / options.name, mean, kept[0]["size"], kept[0].get("spared", 0))

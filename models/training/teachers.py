@@ -15,8 +15,8 @@ MOST_SCORE, MOST_CELL = -1.0, 0.0
 class Teachers:
     """Several networks with the trunk of the pupil."""
 
-    def __init__(self, checkpoints: list[Path]) -> None:
-        self._models = [measure.load_model(path).requires_grad_(False) for path in checkpoints]
+    def __init__(self, checkpoints: list[Path], device: str) -> None:
+        self._models = [measure.load_model(path).requires_grad_(False).to(device) for path in checkpoints]
 
     def miss(self, trunk: Tensor, heat: Tensor, score: Tensor, label: Tensor) -> Tensor:
         """How far a pupil's logits lie from the teachers' mean, for cells and for the picture (label 1 is failing)."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.training import data, mixture, network
+from models.training import augment, data, mixture, network
 from models.training.folds import FOLDS, holds_out
 from models.training.teachers import Teachers
 
@@ -25,7 +25,7 @@ def losses(heat: Tensor, score: Tensor, label: Tensor, cells: Tensor) -> Tensor:
     picture = functional.binary_cross_entropy_with_logits(score, label * 0.995 + 0.002)
     each = functional.binary_cross_entropy_with_logits(heat, cells.clamp(0, 1), reduction="none")
     inside, outside = (cells == 1).float(), (cells == 0).float()
-    total = torch.zeros(())
+    total = torch.zeros((), device=heat.device)
     for part, weight in ((inside, 0.3), (outside, 0.7)):
         count = part.sum(dim=(1, 2))
         mean = (each * part).sum(dim=(1, 2)) / count.clamp(min=1)
@@ -46,9 +46,11 @@ class Run:
         self._folder, self._options, self._mix, self._teachers = folder, options, mix, teachers
         # Every run begins with the same head, or the mean of two runs would mean nothing.
         torch.manual_seed(0)
-        begun = torch.load(options.start, weights_only=True) if options.start else {"size": options.size}
+        begun = (
+            torch.load(options.start, "cpu", weights_only=True) if options.start else {"size": options.size}
+        )
         self.model = network.Detector(begun["size"], begun.get("spared", 0))
-        self.model.to(memory_format=torch.channels_last)
+        self.model.to(options.device, memory_format=torch.channels_last)
         torch.manual_seed(options.seed)
         if options.start:
             self.model.load_state_dict(begun["average"])
@@ -68,7 +70,7 @@ class Run:
         """Continue from the newest checkpoint, if there is one."""
         path = self._folder / "checkpoint.pt"
         if path.exists():
-            kept = torch.load(path, weights_only=True)
+            kept = torch.load(path, self._options.device, weights_only=True)
             self.model.load_state_dict(kept["model"])
             self._optimiser.load_state_dict(kept["optimiser"])
             self._average, self._step = kept["average"], kept["step"]
@@ -111,7 +113,7 @@ class Run:
 
     def train(self) -> None:
         """Run the remaining steps; batches are made on a second thread."""
-        steps, began, shown = self._options.steps, time.monotonic(), self._step
+        steps, device, began, shown = self._options.steps, self._options.device, time.monotonic(), self._step
         with ThreadPoolExecutor(1) as pool:
             waiting = pool.submit(self._batch, self._step)
             while self._step < steps:
@@ -119,7 +121,9 @@ class Run:
                 waiting = pool.submit(self._batch, self._step + 1)
                 for group, base in zip(self._optimiser.param_groups, self._base_rates, strict=True):
                     group["lr"] = base * self._rate(self._step)
-                score, loss = self._loss(*(torch.from_numpy(part) for part in (images, label, cells)))
+                score, loss = self._loss(
+                    *(torch.from_numpy(part).to(device) for part in (images, label, cells))
+                )
                 self._optimiser.zero_grad(set_to_none=True)
                 loss.backward()
                 torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
@@ -130,7 +134,7 @@ class Run:
                     self._average[key].lerp_(value, 1 - decay)
                 if self._step % 20 == 0:
                     pace = (time.monotonic() - began) / (self._step - shown)
-                    right = float(((score > 0) == (torch.from_numpy(label) > 0.5)).float().mean())
+                    right = float(((score.cpu() > 0) == (torch.from_numpy(label) > 0.5)).float().mean())
                     print(
                         f"step {self._step}/{steps} loss {float(loss.detach()):.3f} right {right:.2f} {pace:.2f} s/step",
                         flush=True,
@@ -163,7 +167,18 @@ def build_mixture(options: argparse.Namespace) -> mixture.Mixture:
         f"{len(chosen)} pictures, {len(usable)} frames, {len(cutouts)} cut-outs, {len(rendered)} rendered",
         flush=True,
     )
-    return mixture.Mixture(store, large, chosen, usable, cutouts, rendered, options.side, without)
+    return mixture.Mixture(
+        store,
+        large,
+        chosen,
+        usable,
+        cutouts,
+        rendered,
+        options.side,
+        without,
+        options.effects,
+        options.ghosts,
+    )
 
 
 def main() -> None:
@@ -186,12 +201,21 @@ def main() -> None:
     )
     parser.add_argument("--rate", type=float, default=2e-4)
     parser.add_argument("--start", type=Path, help="checkpoint to start from")
-    parser.add_argument("--without", default="", help="ingredients to leave out, by comma; effects too")
+    parser.add_argument("--without", default="", help="ingredients to leave out, by comma")
+    parser.add_argument(
+        "--effects", type=float, default=augment.EFFECTS, help="share of pictures with other lamps and lenses"
+    )
+    parser.add_argument(
+        "--ghosts", type=float, default=augment.GHOSTS, help="share of pictures with moving things"
+    )
     parser.add_argument("--add", type=Path, help="folder with good/ and failing/ frames of one's own")
     parser.add_argument(
         "--rendered", type=Path, help="folder of rendered pictures; CACHE/render/dataset by default"
     )
     parser.add_argument("--no-frames", action="store_true", help="leave every print's frames out")
+    parser.add_argument(
+        "--device", default="cuda" if torch.cuda.is_available() else "cpu", help="a GPU if there is one"
+    )
     parser.add_argument("--fold", choices=sorted(FOLDS), help="leave the rigs of this fold out")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -201,7 +225,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "run.json").write_text(json.dumps({k: str(v) for k, v in vars(options).items()}, indent=1))
     named = [options.cache / "runs" / name / "checkpoint.pt" for name in options.teachers]
-    run = Run(folder, options, build_mixture(options), Teachers(named) if named else None)
+    run = Run(folder, options, build_mixture(options), Teachers(named, options.device) if named else None)
     run.resume()
     run.train()
 

@@ -43,13 +43,10 @@ def test_geometry_moves_picture_and_mask_alike() -> None:
         assert both.sum() > 0.9 * (seen > 128).sum()
 
 
-def test_ghosts_show_part_of_the_picture_again_and_leave_the_rest(
-    picture: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(augment, "GHOSTS", 1.0)
+def test_ghosts_show_part_of_the_picture_again_and_leave_the_rest(picture: NDArray[np.uint8]) -> None:
     changed = []
     for seed in range(40):
-        ghosted = augment.ghosts(np.random.default_rng(seed), picture)
+        ghosted = augment.ghosts(np.random.default_rng(seed), picture, 1.0)
         assert ghosted.dtype == np.uint8
         assert ghosted.shape == picture.shape
         changed.append((np.abs(ghosted.astype(int) - picture) > 2).any(axis=2).mean())
@@ -57,8 +54,11 @@ def test_ghosts_show_part_of_the_picture_again_and_leave_the_rest(
     assert sum(share < 0.9 for share in changed) > 20
 
 
-def test_without_ghosts_the_picture_is_left_as_it_is(
-    picture: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(augment, "GHOSTS", 0.0)
-    assert augment.ghosts(np.random.default_rng(0), picture) is picture
+def test_without_ghosts_the_picture_is_left_as_it_is(picture: NDArray[np.uint8]) -> None:
+    assert augment.ghosts(np.random.default_rng(0), picture, 0.0) is picture
+
+
+def test_with_all_effects_no_picture_is_left_as_it_is(picture: NDArray[np.uint8]) -> None:
+    for seed in range(20):
+        changed = augment.camera(np.random.default_rng(seed), picture.copy(), effects=1.0, ghosted=0.0)
+        assert not np.array_equal(changed, picture)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from models.training import data, mixture
-from models.training.composite import cut
+from models.training.composite import MATTES, cut
 from models.training.data import FAILURE, GOOD, SIDE, Picture
 from models.training.folds import FOLDS, holds_out
 
@@ -26,7 +26,7 @@ def frame(label=FAILURE, boxes=(BOX,)):
 
 
 def mixed(frames):
-    return mixture.Mixture(Store(), Store(), [], frames, [], [], 224, ("effects",))
+    return mixture.Mixture(Store(), Store(), [], frames, [], [], 224, effects=0.0, ghosts=0.0)
 
 
 def strands(background, ink):
@@ -72,9 +72,10 @@ def test_good_frames_are_good_everywhere():
     assert not cells.any()
 
 
-def test_a_cutout_is_the_tangle_without_what_is_behind():
+@pytest.mark.parametrize("matte", MATTES)
+def test_a_cutout_is_the_tangle_without_what_is_behind(matte):
     image, drawn = strands((60, 70, 60), (40, 90, 230))
-    found = cut(image, frame())
+    found = cut(image, frame(), matte)
     assert found is not None
     margin = (128 + 160) // 20
     high, wide = found.alpha.shape
@@ -84,17 +85,18 @@ def test_a_cutout_is_the_tangle_without_what_is_behind():
     assert found.alpha[~there].mean() < 0.25
 
 
+@pytest.mark.parametrize("matte", MATTES)
 @pytest.mark.parametrize("ink", [(60, 70, 60), (62, 70, 61)])
-def test_what_cannot_be_told_from_its_background_is_not_cut(ink):
-    assert cut(strands((60, 70, 60), ink)[0], frame()) is None
+def test_what_cannot_be_told_from_its_background_is_not_cut(ink, matte):
+    assert cut(strands((60, 70, 60), ink)[0], frame(), matte) is None
 
 
 def test_cutouts_come_by_group_and_are_kept(tmp_path):
     cv2.imwrite(str(tmp_path / "f.jpg"), strands((60, 70, 60), (40, 90, 230))[0])
     first = mixture.load_cutouts(tmp_path, tmp_path, [frame(), frame()])
     (tmp_path / "f.jpg").unlink()
-    assert [len(group) for group in mixture.load_cutouts(tmp_path, tmp_path, [frame()])] == [1]
-    assert [len(group) for group in first] == [2]
+    assert [len(group) for group in mixture.load_cutouts(tmp_path, tmp_path, [frame()])] == [2]
+    assert [len(group) for group in first] == [4]
 
 
 def test_each_group_of_photographs_is_held_out_once():
