@@ -20,16 +20,15 @@ def main() -> None:
     cv2.setNumThreads(1)
     runs = options.cache / "runs"
     frames = [f for f in data.load_frames(options.data) if f.fixed and f.split == "train"]
-    seen = {}
+    best, most = "", -1.0
     for run in options.runs:
         model = measure.load_model(runs / run / "checkpoint.pt")
         scores, _ = measure.predict(model, options.data, [f.file for f in frames], options.side)
         row = measure.table(frames, scores)
         measure.show(run, row)
-        seen[run] = row["auroc"]
-    best = max(seen, key=seen.__getitem__)
-    model = measure.load_model(runs / best / "checkpoint.pt")
-    measure.save_model(runs / options.name, model.state_dict(), model.size, model.spared)
+        if row["auroc"] > most:
+            best, most, chosen = run, row["auroc"], model
+    measure.save_model(runs / options.name, chosen.state_dict(), chosen.size, chosen.spared)
     print(f"{options.name}: {best}")
 
 

@@ -218,6 +218,9 @@ def main() -> None:
     )
     parser.add_argument("--fold", choices=sorted(FOLDS), help="leave the rigs of this fold out")
     options = parser.parse_args()
+    unknown = set(filter(None, options.without.split(","))) - set(mixture.SHARES)
+    if unknown:
+        parser.error(f"--without: no such ingredient: {', '.join(sorted(unknown))}")
     torch.set_num_threads(options.threads)
     torch.set_flush_denormal(True)
     cv2.setNumThreads(1)
