@@ -39,7 +39,8 @@ def fit(options: argparse.Namespace, model: network.Detector, side: int, exam: P
     if exam:
         kept: dict[str, float] = json.loads(exam.read_text())
         told = [p for p in singles if p.file in kept]
-        frames = [f for f in data.load_frames(options.data) if f.file in kept and f.label != data.AMBIGUOUS]
+        frames = data.mended([f for f in data.load_frames(options.data) if f.file in kept])
+        frames = [f for f in frames if f.label != data.AMBIGUOUS]
         pictures = val + told + frames
         logits = np.concatenate([logits, [kept[p.file] for p in told + frames]])
         weights = np.concatenate([weighed(val + told, options.share), weighed(frames, options.share)])

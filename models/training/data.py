@@ -3,7 +3,7 @@
 import argparse
 import csv
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -18,9 +18,6 @@ LARGE = 512
 
 OVERLAPS = ("p3rc_0020", "p3rc_0021", "p3rc_0031", "p3rc_0033", "p3rc_0034")
 """Single pictures of prints that `sequences.csv` holds too: their groups stay out of training."""
-
-DOUBTFUL = ("wfpfopt/good_red_cup_good", "wfpfopt/good_starfish")
-"""Prints labelled good in which loose strands can be seen: measured as labelled, but not trained on."""
 
 MISLABELLED = (
     # failing, but nothing in them is loose
@@ -88,7 +85,7 @@ def load_frame_boxes() -> dict[str, tuple[tuple[float, float, float, float], ...
 
 
 def load_frames(data: Path) -> list[Picture]:
-    """Every frame of the prints; split is `train` or `measure`, group is the print."""
+    """Every frame of the prints as labelled; split is `train` or `measure`, group is the print."""
     boxes = load_frame_boxes()
     with (data / "sequences.csv").open(newline="") as file:
         return [
@@ -101,10 +98,21 @@ def load_frames(data: Path) -> list[Picture]:
                 rig=row["rig"],
                 fixed=row["fixed_camera"] == "1",
                 index=int(row["frame_index"]),
-                boxes=boxes.get(row["file"], ()),
+                boxes=boxes.get(row["file"], ()) if row["label"] == FAILURE else (),
             )
             for row in csv.DictReader(file)
         ]
+
+
+def mended(frames: list[Picture]) -> list[Picture]:
+    """The frames with the labels of `frame_labels.csv`: those labelled good that show loose filament all the same."""
+    boxes = load_frame_boxes()
+    with (Path(__file__).parent / "frame_labels.csv").open(newline="") as file:
+        labels = {row["file"]: row["label"] for row in csv.DictReader(file)}
+    return [
+        replace(f, label=labels[f.file], boxes=boxes.get(f.file, ())) if f.file in labels else f
+        for f in frames
+    ]
 
 
 def load_own(folder: Path) -> list[Picture]:

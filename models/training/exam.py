@@ -83,6 +83,22 @@ def prints(frames: list[data.Picture], scores: NDArray[np.float64], rate: float)
     return counts
 
 
+def show(name: str, frames: list[data.Picture], scores: NDArray[np.float64]) -> None:
+    """The figures of all held-out cameras together under the labels that the frames carry."""
+    measure.show(f"all held-out cameras, {name}", measure.table(frames, scores))
+    keep = np.array([f.label != data.AMBIGUOUS for f in frames])
+    failing = np.array([f.label == data.FAILURE for f in frames])[keep]
+    groups = [f.group for f in frames if f.label != data.AMBIGUOUS]
+    for title, figure in (
+        ("AUROC", metrics.auroc),
+        ("recall at 1 %", lambda s, f: metrics.recall_at(s, f, 0.01)),
+        ("recall at 5 %", lambda s, f: metrics.recall_at(s, f, 0.05)),
+    ):
+        print(title, "95 % by print:", metrics.interval(figure, scores[keep], failing, groups, rounds=300))
+    for rate in (0.005, 0.01, 0.02, 0.05):
+        print("prints:", prints(frames, scores, rate))
+
+
 def main() -> None:
     """Print the exam's figures and keep every score for calibration."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -101,24 +117,12 @@ def main() -> None:
         for fold in FOLDS
     }
     scores = held_out_scores(options, models, frames)
-    keep = np.array([f.label != data.AMBIGUOUS for f in frames])
-    failing = np.array([f.label == data.FAILURE for f in frames])
-    groups = [f.group for f in frames]
-    measure.show("all held-out cameras", measure.table(frames, scores))
-    chosen = [g for g, k in zip(groups, keep, strict=True) if k]
-    for name, figure in (
-        ("AUROC", metrics.auroc),
-        ("recall at 1 %", lambda s, f: metrics.recall_at(s, f, 0.01)),
-        ("recall at 5 %", lambda s, f: metrics.recall_at(s, f, 0.05)),
-    ):
-        print(
-            name, "95 % by print:", metrics.interval(figure, scores[keep], failing[keep], chosen, rounds=300)
-        )
-    for rate in (0.005, 0.01, 0.02, 0.05):
-        print("prints:", prints(frames, scores, rate))
-    for group in sorted(set(groups)):
-        rows = [i for i, g in enumerate(groups) if g == group]
-        measure.show_print(group, [frames[i] for i in rows], scores[rows])
+    show("as labelled", frames, scores)
+    right = data.mended(frames)
+    show("labels mended", right, scores)
+    for group in sorted({f.group for f in frames}):
+        rows = [i for i, f in enumerate(frames) if f.group == group]
+        measure.show_print(group, [right[i] for i in rows], scores[rows])
     kept = {} if options.frames_only else held_out_photographs(options, models)
     kept |= {f.file: float(s) for f, s in zip(frames, scores, strict=True)}
     (options.cache / f"exam-{options.prefix}{options.side}.json").write_text(json.dumps(kept, indent=1))

@@ -102,7 +102,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(1)
-    singles, frames = data.load_singles(options.data), data.load_frames(options.data)
+    singles, frames = data.load_singles(options.data), data.mended(data.load_frames(options.data))
     store = data.PictureStore(options.data, options.cache, singles + frames, "pictures")
     store.open()
     unseen = [p for p in singles if p.split == "val" and p.boxes]

@@ -19,7 +19,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(1)
     runs = options.cache / "runs"
-    frames = [f for f in data.load_frames(options.data) if f.fixed and f.split == "train"]
+    frames = [f for f in data.mended(data.load_frames(options.data)) if f.fixed and f.split == "train"]
     best, most = "", -1.0
     for run in options.runs:
         model = measure.load_model(runs / run / "checkpoint.pt")
