@@ -6,6 +6,7 @@ import ctypes
 import hashlib
 import json
 import logging
+import math
 import os
 import time
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from agent.camera.jpeg import JpegError, size
 from hub.displaced import SIDE
+from hub.second_look import WHOLE, SecondLook, Window, look
 
 #: The precision that sees less and costs a third less, for small machines; it is never taken unasked.
 LIGHT = "light"
@@ -74,13 +76,14 @@ class Detection:
 
 @dataclass(frozen=True)
 class Network:
-    """One file of a model, and the size in pixels of the pictures it looks at."""
+    """One file of a model, the size in pixels of the pictures it looks at, and which it looks at twice."""
 
     path: Path
     precision: str
     sha256: str
     width: int
     height: int
+    second_look: SecondLook | None = None
 
 
 @dataclass(frozen=True)
@@ -145,12 +148,19 @@ class Detector:
 
     def detect(self, jpeg: bytes) -> Detection:
         """Judge one picture; raises PictureError if it cannot be decoded."""
-        assert self._session is not None, "start the detector first"
         network = self.model.networks[self.precision]
-        picture, width, height = prepare(jpeg, network.width, network.height)
-        heat, score = self._session.run(["heat", "score"], {"image": picture[np.newaxis]})
+        wide, high = network.width, network.height
+        picture, width, height = prepare(jpeg, wide, high)
+        heat, score = look(
+            self._run, picture, lambda part: prepare(jpeg, wide, high, part)[0], network.second_look
+        )
         brightness, detail = float(picture.mean()), _detail(picture)
-        return Detection(float(score[0]), heat[0], width, height, brightness, detail, small(picture))
+        return Detection(score, heat, width, height, brightness, detail, small(picture))
+
+    def _run(self, picture: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:
+        assert self._session is not None, "start the detector first"
+        heat, score = self._session.run(["heat", "score"], {"image": picture[np.newaxis]})
+        return heat[0], float(score[0])
 
     def facts(self) -> dict[str, str]:
         """What tells this network from all others, for the record."""
@@ -162,8 +172,8 @@ class Detector:
         }
 
 
-def prepare(jpeg: bytes, wide: int, high: int) -> tuple[NDArray[np.uint8], int, int]:
-    """The BGR picture stretched to `wide` x `high` and the width and height it came with.
+def prepare(jpeg: bytes, wide: int, high: int, part: Window = WHOLE) -> tuple[NDArray[np.uint8], int, int]:
+    """The BGR picture, or a part of it, stretched to `wide` x `high` and the width and height it came with.
 
     It is decoded no larger than needed, which is most of the cost. Raises PictureError.
     """
@@ -173,9 +183,10 @@ def prepare(jpeg: bytes, wide: int, high: int) -> tuple[NDArray[np.uint8], int, 
         raise PictureError(str(error)) from error
     if width * height > MAX_PIXELS:
         raise PictureError(f"a picture of {width} x {height} pixels is too large")
+    left, top, right, bottom = part
     flag = cv2.IMREAD_COLOR
     for divisor, reduced in ((4, cv2.IMREAD_REDUCED_COLOR_4), (2, cv2.IMREAD_REDUCED_COLOR_2)):
-        if width // divisor >= wide and height // divisor >= high * 0.9:
+        if width * (right - left) // divisor >= wide and height * (bottom - top) // divisor >= high * 0.9:
             flag = reduced
             break
     try:
@@ -186,6 +197,10 @@ def prepare(jpeg: bytes, wide: int, high: int) -> tuple[NDArray[np.uint8], int, 
         raise PictureError("not a picture that can be decoded")
     if (picture.shape[1] > picture.shape[0]) != (width > height):
         width, height = height, width  # turned by a quarter, as its Exif says and as browsers show it
+    rows, columns = picture.shape[:2]
+    picture = picture[
+        int(top * rows) : math.ceil(bottom * rows), int(left * columns) : math.ceil(right * columns)
+    ]
     shrink = max(picture.shape[1] / wide, picture.shape[0] / high)
     way = cv2.INTER_LINEAR if shrink <= LINEAR_TO else cv2.INTER_AREA
     return np.asarray(cv2.resize(picture, (wide, high), interpolation=way), np.uint8), width, height
@@ -217,7 +232,11 @@ def _network(folder: Path, entry: dict[str, Any]) -> Network:
     path = folder / entry["file"]
     if hashlib.sha256(path.read_bytes()).hexdigest() != entry["sha256"]:
         raise ModelError(f"{path}: damaged: its SHA-256 is not the one in model.json")
-    return Network(path, entry["precision"], entry["sha256"], int(entry["width"]), int(entry["height"]))
+    second = entry.get("second_look")
+    twice = SecondLook(float(second["above"]), float(second["share"])) if second else None
+    return Network(
+        path, entry["precision"], entry["sha256"], int(entry["width"]), int(entry["height"]), twice
+    )
 
 
 def _trial(session: onnxruntime.InferenceSession) -> float:

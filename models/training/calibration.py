@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from hub import evaluation_metrics as metrics
+from hub.second_look import SecondLook
 from models.training import data, measure, network
 
 
@@ -25,6 +27,11 @@ class Calibration:
     lift: float
     warn: float
     act: float
+
+    def second_look(self) -> SecondLook:
+        """Which pictures the hub looks at twice."""
+        above = 1 / (1 + math.exp(-(measure.LOOK_AGAIN / self.temperature + self.bias)))
+        return SecondLook(above, measure.SHARE)
 
 
 def fit(options: argparse.Namespace, model: network.Detector, side: int, exam: Path | None) -> Calibration:
@@ -47,14 +54,16 @@ def fit(options: argparse.Namespace, model: network.Detector, side: int, exam: P
     failing = np.array([p.label == data.FAILURE for p in pictures])
     temperature, bias = scaled(logits, failing, weights)
     warn, act = thresholds(1 / (1 + np.exp(-(logits / temperature + bias))), failing)
-    return Calibration(temperature, bias, lift_of(val, logits[: len(val)], heats), warn, act)
+    return Calibration(temperature, bias, lift_of(val, heats), warn, act)
 
 
-def lift_of(pictures: list[data.Picture], logits: NDArray, heats: NDArray) -> float:
-    """How far the eight hottest cells of failing pictures lie above the picture's logit, in the median."""
+def lift_of(pictures: list[data.Picture], heats: NDArray) -> float:
+    """How far the eight hottest cells of failing pictures lie above the soft maximum of all, in the median."""
     failing = np.array([p.label == data.FAILURE for p in pictures])
-    hottest = np.sort(heats.reshape(len(heats), -1), axis=1)[:, -8:].mean(axis=1)
-    return float(np.median((hottest - logits)[failing]))
+    cells = heats.reshape(len(heats), -1).astype(np.float64)
+    softest = np.log(np.exp(cells).mean(axis=1))
+    hottest = np.sort(cells, axis=1)[:, -8:].mean(axis=1)
+    return float(np.median((hottest - softest)[failing]))
 
 
 def weighed(pictures: list[data.Picture], share: float) -> NDArray:

@@ -4,6 +4,7 @@ import argparse
 import hashlib
 import json
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -21,6 +22,7 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from hub.second_look import SecondLook, look
 from models.training import data, graph, measure, network
 from models.training.calibration import Calibration, fit
 
@@ -78,16 +80,20 @@ def export_int8(source: Path, path: Path, files: list[Path], side: int, cache: P
     graph.read_bytes_directly(path)
 
 
-def scores_of(file: Path, folder: Path, pictures: list[data.Picture], side: int) -> NDArray:
-    """Picture probabilities by an exported file."""
+def scores_of(
+    file: Path, folder: Path, pictures: list[data.Picture], side: int, twice: SecondLook
+) -> NDArray:
+    """Picture probabilities by an exported file, looked at as the hub does."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-    found = [
-        float(session.run(["score"], {"image": measure.prepared(folder / p.file, side)[None]})[0][0])
-        for p in pictures
-    ]
-    return np.array(found)
+
+    def run(image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:
+        heat, score = session.run(["heat", "score"], {"image": image[None]})
+        return heat[0], float(score[0])
+
+    views = [partial(measure.prepared, folder / p.file, side) for p in pictures]
+    return np.array([look(run, view(), view, twice)[1] for view in views])
 
 
 def ranges(options: argparse.Namespace) -> list[Path]:
@@ -101,7 +107,8 @@ def ranges(options: argparse.Namespace) -> list[Path]:
 def entry(options: argparse.Namespace, file: Path, precision: str, side: int, found: Calibration) -> dict:
     """What model.json says about one file, its figures on val with it."""
     val = data.validation(data.load_singles(options.data))
-    table = measure.table(val, scores_of(file, options.data, val, side))
+    twice = found.second_look()
+    table = measure.table(val, scores_of(file, options.data, val, side, twice))
     measure.show(f"val {precision}", table)
     raw = file.read_bytes()
     return {
@@ -111,6 +118,7 @@ def entry(options: argparse.Namespace, file: Path, precision: str, side: int, fo
         "height": side,
         "sha256": hashlib.sha256(raw).hexdigest(),
         "bytes": len(raw),
+        "second_look": {"above": round(twice.above, 4), "share": twice.share},
         "calibration": {name: round(value, 4) for name, value in asdict(found).items()},
         "val": {k: round(v, 3) if isinstance(v, float) else v for k, v in table.items()},
     }

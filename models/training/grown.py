@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from hub import evaluation_metrics as metrics
+from hub.second_look import Window
 from models.training import composite, data, measure, mixture, network
 from models.training.folds import FOLDS
 
@@ -58,14 +59,16 @@ def judged(
     model: network.Detector, pictures: list[tuple[NDArray[np.uint8], bool]], side: int
 ) -> list[tuple[float, bool]]:
     """(picture logit, whether there is a tangle) of each picture in memory."""
-    logits: list[float] = []
-    with torch.no_grad():
-        for at in range(0, len(pictures), 16):
-            batch = [
-                cv2.resize(i, (side, side), interpolation=cv2.INTER_AREA) for i, _ in pictures[at : at + 16]
-            ]
-            logits += model(network.normalised(torch.from_numpy(np.stack(batch))))[1].tolist()
-    return list(zip(logits, (failing for _, failing in pictures), strict=True))
+    if not pictures:
+        return []
+    logits, _ = measure.judged(model, len(pictures), lambda i, part: cut(pictures[i][0], part, side))
+    return list(zip(logits.tolist(), (failing for _, failing in pictures), strict=True))
+
+
+def cut(image: NDArray[np.uint8], part: Window, side: int) -> NDArray[np.uint8]:
+    """A part of a picture in memory, `side` pixels wide and high."""
+    left, top, right, bottom = (round(edge * image.shape[i % 2 == 0]) for i, edge in enumerate(part))
+    return cv2.resize(image[top:bottom, left:right], (side, side), interpolation=cv2.INTER_AREA)
 
 
 def show(sort: str, rows: list[tuple[float, bool]]) -> None:

@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -12,8 +13,18 @@ from numpy.typing import NDArray
 
 from hub import evaluation_metrics as metrics
 from hub.regions import peak
+from hub.second_look import WHOLE, Window, window
 from hub.vision import prepare
 from models.training import data, network
+
+LOOK_AGAIN = 0.0
+"""The logit from which a picture is looked at again: one in ten of the good frames of cameras never seen."""
+
+SHARE = 0.5
+"""How much of each side the second look sees."""
+
+View = Callable[[int, Window], NDArray[np.uint8]]
+"""A part of the picture of a number, as the network sees it."""
 
 
 def load_model(checkpoint: Path) -> network.Detector:
@@ -30,17 +41,31 @@ def save_model(folder: Path, average: dict[str, torch.Tensor], size: int, spared
     torch.save({"average": average, "size": size, "spared": spared}, folder / "checkpoint.pt")
 
 
-def prepared(file: Path, side: int) -> NDArray[np.uint8]:
-    """A picture file as the hub prepares it."""
-    return prepare(file.read_bytes(), side, side)[0]
+def prepared(file: Path, side: int, part: Window = WHOLE) -> NDArray[np.uint8]:
+    """A picture file, or a part of it, as the hub prepares it."""
+    return prepare(file.read_bytes(), side, side, part)[0]
 
 
 def predict(model: network.Detector, folder: Path, files: list[str], side: int) -> tuple[NDArray, NDArray]:
-    """(picture logits, cell logits) of picture files, prepared as the hub prepares them."""
+    """(picture logits, cell logits) of picture files, prepared and looked at as the hub does."""
+    return judged(model, len(files), lambda i, part: prepared(folder / files[i], side, part))
+
+
+def judged(model: network.Detector, count: int, view: View) -> tuple[NDArray, NDArray]:
+    """(picture logits, cell logits of the whole) of so many pictures: the suspicious ones are looked at twice."""
+    scores, heats = _seen(model, [(i, WHOLE) for i in range(count)], view)
+    again = np.flatnonzero(scores >= LOOK_AGAIN)
+    if len(again):
+        nearer, _ = _seen(model, [(int(i), window(heats[i], SHARE)) for i in again], view)
+        scores[again] = (scores[again] + nearer) / 2
+    return scores, heats
+
+
+def _seen(model: network.Detector, parts: list[tuple[int, Window]], view: View) -> tuple[NDArray, NDArray]:
     scores, heats = [], []
     with torch.no_grad():
-        for at in range(0, len(files), 16):
-            images = np.stack([prepared(folder / f, side) for f in files[at : at + 16]])
+        for at in range(0, len(parts), 16):
+            images = np.stack([view(i, part) for i, part in parts[at : at + 16]])
             heat, score = model(network.normalised(torch.from_numpy(images)))
             scores.append(score.numpy())
             heats.append(heat.numpy())

@@ -16,6 +16,7 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
+from hub.second_look import WHOLE
 from hub.vision import prepare
 from models.training import data
 
@@ -93,6 +94,10 @@ def contestants(cache: Path) -> dict[str, Callable[[bytes], object]]:
         found[file.stem] = lambda jpeg, net=net, side=side: net.run(
             None, {"image": prepare(jpeg, side, side)[0][None]}
         )
+        found[f"{file.stem}, two looks"] = lambda jpeg, net=net, side=side: [
+            net.run(None, {"image": prepare(jpeg, side, side, part)[0][None]})
+            for part in (WHOLE, (0.25, 0.25, 0.75, 0.75))
+        ]
         found[f"decode and resize to {side}"] = lambda jpeg, side=side: prepare(jpeg, side, side)
     path = cache / "shufflenet.onnx"
     torch.onnx.export(rival(), (torch.zeros(1, 3, 224, 224),), str(path), opset_version=17, dynamo=False)

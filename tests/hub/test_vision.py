@@ -14,6 +14,7 @@ import pytest
 from agent.camera.orient import write
 from agent.seal import seal_jpeg
 from hub import vision
+from hub.second_look import agreed
 from hub.vision import (
     DARK,
     Detector,
@@ -87,6 +88,45 @@ def test_every_size_gives_the_same_score(detector, width, height):
     found = detector.detect(encoded(grey))
     assert (found.width, found.height) == (width, height)
     assert found.score == pytest.approx(128 / 255, abs=0.01)
+
+
+def bright_corner(width, height, rest):
+    canvas = np.full((height, width, 3), rest, np.uint8)
+    canvas[: (height + 1) // 2, : (width + 1) // 2] = 220
+    return encoded(canvas)
+
+
+@pytest.fixture(scope="module")
+def twice(tmp_path_factory):
+    folder = brightness_model(tmp_path_factory.mktemp("twice"), second_look={"above": 0.3, "share": 0.5})
+    made = Detector(read_model(folder))
+    made.start()
+    return made
+
+
+@pytest.mark.parametrize(("width", "height"), [(90, 70), (640, 480), (1920, 1080)])
+def test_a_suspicious_picture_is_seen_again_from_nearer(twice, width, height):
+    """Its hottest cell is the first one, in a corner that is brighter than the whole."""
+    found = twice.detect(bright_corner(width, height, rest=40))
+    assert found.score == pytest.approx(agreed(85 / 255, 220 / 255), abs=0.02)
+    assert (found.width, found.height) == (width, height)
+    assert found.brightness == pytest.approx(85, abs=3), "that of the whole picture"
+
+
+def test_a_picture_without_suspicion_is_seen_once(twice):
+    assert twice.detect(bright_corner(640, 480, rest=10)).score == pytest.approx(62.5 / 255, abs=0.02)
+
+
+def test_the_smallest_picture_can_be_seen_twice(twice):
+    assert twice.detect(bright_corner(1, 1, rest=0)).score == pytest.approx(220 / 255, abs=0.01)
+
+
+def test_a_part_of_a_turned_picture_is_the_part_that_browsers_show():
+    canvas = np.full((96, 128, 3), 30, np.uint8)
+    canvas[:48, 64:] = 220  # what is upper right is lower right after a quarter turn clockwise
+    turned = write(encoded(canvas), 6)
+    part, _, _ = prepare(turned, 64, 64, (0.5, 0.5, 1.0, 1.0))
+    assert part.mean() == pytest.approx(220, abs=3)
 
 
 @pytest.mark.parametrize(
@@ -222,6 +262,11 @@ def test_a_precision_that_does_not_exist_is_named(folder):
 def test_a_wrong_model_is_named(tmp_path, changes, told):
     with pytest.raises(ModelError, match=told):
         read_model(card(brightness_model(tmp_path), **changes))
+
+
+def test_a_wrong_second_look_is_named(tmp_path):
+    with pytest.raises(ModelError, match=r"model\.json: not a model description.*above 2"):
+        read_model(brightness_model(tmp_path, second_look={"above": 2, "share": 0.5}))
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", "null"])

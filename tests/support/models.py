@@ -14,12 +14,18 @@ _ATTRIBUTE_INT, _ATTRIBUTE_INTS = 2, 7
 
 
 def brightness_model(
-    folder: Path, *, scale: float = 1 / 255, name: str = "brightness", side: int = SIDE
+    folder: Path,
+    *,
+    scale: float = 1 / 255,
+    name: str = "brightness",
+    side: int = SIDE,
+    second_look: dict[str, float] | None = None,
 ) -> Path:
-    """A model folder; with `scale` 0 the network says 0 to every picture."""
+    """A model folder; with `scale` 0 the network says 0 to every picture. All cells are alike, the first is the peak."""
     folder.mkdir(parents=True, exist_ok=True)
     network = _network(scale, side)
     (folder / "network.onnx").write_bytes(network)
+    twice = {"second_look": second_look} if second_look else {}
     card = {
         "name": name,
         "version": "test",
@@ -29,6 +35,7 @@ def brightness_model(
                 "file": "network.onnx",
                 "precision": "fp32",
                 "sha256": hashlib.sha256(network).hexdigest(),
+                **twice,
             }
         ],
         "thresholds": {"warn": 0.5, "act": 0.8},
