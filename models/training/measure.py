@@ -17,8 +17,8 @@ from hub.second_look import WHOLE, Window, window
 from hub.vision import prepare
 from models.training import data, network
 
-LOOK_AGAIN = 0.0
-"""The logit from which a picture is looked at again: one in ten of the good frames of cameras never seen."""
+LOOK_AGAIN = -0.5
+"""The logit from which a picture is looked at again: two in ten of the good frames of cameras never seen."""
 
 SHARE = 0.5
 """How much of each side the second look sees."""
