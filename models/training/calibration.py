@@ -92,6 +92,6 @@ def scaled(logits: NDArray, failing: NDArray, weights: NDArray) -> tuple[float, 
 
 
 def thresholds(probabilities: NDArray, failing: NDArray) -> tuple[float, float]:
-    """(warn, act): what 5 % and 1 % of the good pictures used for fitting reach."""
-    warn, act = (metrics.threshold_at(probabilities, failing, rate) or 0.5 for rate in (0.05, 0.01))
+    """(warn, act): what 3 % and 1 % of the good pictures used for fitting reach."""
+    warn, act = (metrics.threshold_at(probabilities, failing, rate) or 0.5 for rate in (0.03, 0.01))
     return round(min(warn, 0.95), 3), round(min(act, 0.98), 3)

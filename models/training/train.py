@@ -148,7 +148,7 @@ def build_mixture(options: argparse.Namespace) -> mixture.Mixture:
     """The training material without what the fold holds out and the ingredients named in --without."""
     held_out = FOLDS.get(options.fold, ())
     without = tuple(options.without.split(",")) if options.without else ()
-    singles, frames = data.load_singles(options.data), data.mended(data.load_frames(options.data))
+    singles, frames = data.load_singles(options.data), data.load_frames(options.data)
     own = data.load_own(options.add) if options.add else []
     name = f"pictures-own-{len(own)}" if own else "pictures"
     store = data.PictureStore(options.data, options.cache, singles + frames + own, name)
@@ -157,7 +157,9 @@ def build_mixture(options: argparse.Namespace) -> mixture.Mixture:
     large = data.PictureStore(options.data, options.cache, train, "train", data.LARGE)
     large.open()
     chosen = [p for p in data.trainable(singles) if not holds_out(options.fold, p.group)]
-    usable = [f for f in frames if f.split == "train" and f.rig not in held_out and f.label != data.AMBIGUOUS]
+    usable = [
+        f for f in frames if f.split == "train" and f.rig not in held_out and f.group not in data.DOUBTFUL
+    ]
     usable = own if options.no_frames else usable + own
     cutouts = mixture.load_cutouts(options.data, options.cache, [p for p in chosen + usable if p.boxes])
     rendered = mixture.load_rendered(options.rendered or options.cache / "render" / "dataset")
