@@ -67,8 +67,10 @@ def judged(
 
 def cut(image: NDArray[np.uint8], part: Window, side: int) -> NDArray[np.uint8]:
     """A part of a picture in memory, `side` pixels wide and high."""
-    left, top, right, bottom = (round(edge * image.shape[i % 2 == 0]) for i, edge in enumerate(part))
-    return cv2.resize(image[top:bottom, left:right], (side, side), interpolation=cv2.INTER_AREA)
+    left, top, right, bottom = part
+    rows, columns = image.shape[:2]
+    seen = image[round(top * rows) : round(bottom * rows), round(left * columns) : round(right * columns)]
+    return cv2.resize(seen, (side, side), interpolation=cv2.INTER_AREA)
 
 
 def show(sort: str, rows: list[tuple[float, bool]]) -> None:
