@@ -15,13 +15,15 @@ _HEAD = 5
 
 
 class Looks:
-    """Detections by the name of the picture, for one model file. `close` writes what is new."""
+    """Detections by the name of the picture, for one model file and its second look. `close` writes what is new."""
 
     def __init__(self, folder: Path, detector: Detector) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._detector = detector
         self.sha256 = detector.facts()["sha256"]
-        self._db = sqlite3.connect(folder / f"looks2-{self.sha256[:16]}.db")
+        twice = detector.model.networks[detector.precision].second_look
+        network = hashlib.sha256(f"{self.sha256} {twice}".encode()).hexdigest()
+        self._db = sqlite3.connect(folder / f"looks3-{network[:16]}.db")
         self._db.execute("CREATE TABLE IF NOT EXISTS looks (name TEXT PRIMARY KEY, found BLOB NOT NULL)")
         self.computed = 0
 

@@ -6,7 +6,6 @@ like strands from afar, look like surfaces. Most pictures of good prints arouse 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hub.regions import Heat, peak
+from hub.score import Sums, log_odds
 
 Window = tuple[float, float, float, float]
 """Left, top, right and bottom of a part of a picture, in shares of its width and height."""
 
 WHOLE: Window = (0.0, 0.0, 1.0, 1.0)
-_EDGE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -44,8 +43,8 @@ def window(heat: Heat, share: float) -> Window:
 
 
 def agreed(first: float, second: float) -> float:
-    """The probability between two that lies in the middle of their logits."""
-    return _probability((_logit(first) + _logit(second)) / 2)
+    """The probability between two that lies in the middle of their log-odds."""
+    return float(_probability((log_odds(first) + log_odds(second)) / 2))
 
 
 def look(
@@ -63,18 +62,9 @@ def look(
         return heat, score
     _, nearer = network(part(window(heat, twice.share)))
     together = agreed(score, nearer)
-    return _moved(heat, _logit(together) - _logit(score)), together
+    moved = log_odds(heat) + log_odds(together) - log_odds(score)
+    return np.asarray(_probability(moved), np.float32), together
 
 
-def _moved(heat: Heat, shift: float) -> Heat:
-    odds = np.clip(heat, _EDGE, 1 - _EDGE)
-    return np.asarray(1 / (1 + (1 / odds - 1) * math.exp(-shift)), np.float32)
-
-
-def _logit(probability: float) -> float:
-    inside = min(max(probability, _EDGE), 1 - _EDGE)
-    return math.log(inside / (1 - inside))
-
-
-def _probability(logit: float) -> float:
-    return 1 / (1 + math.exp(-logit))
+def _probability(odds: Sums) -> Sums:
+    return 1 / (1 + np.exp(-odds))

@@ -183,6 +183,16 @@ def test_looks_are_computed_once(tmp_path):
     assert first.heat.shape == (4, 4)
 
 
+def test_another_second_look_of_the_same_file_is_computed_anew(tmp_path):
+    for twice in (None, {"above": 0.1, "share": 0.5}):
+        detector = Detector(read_model(brightness_model(tmp_path / "model", second_look=twice)))
+        detector.start()
+        kept = Looks(tmp_path / "cache", detector)
+        kept.look("a", lambda: picture(120))
+        assert kept.computed == 1
+        kept.close()
+
+
 @pytest.mark.skipif(not REAL.is_dir(), reason="the labelled data is not here")
 def test_films_are_made_from_the_labelled_data():
     good = backs(REAL)
